@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * identity.h - the proven caller: what authentication hands to everything else. Data only. */
+#ifndef AG_EXCHANGE_IDENTITY_H
+#define AG_EXCHANGE_IDENTITY_H
+
+#include "base/slice.h"
+
+enum identity_proof {
+    IDENTITY_UNPROVEN = 0, /* the zero value proves nothing */
+    IDENTITY_OIDC,
+    IDENTITY_LOCAL, /* a token signed by this gateway's own key */
+};
+
+/* The owner of a row is (issuer, subject), never the subject alone: two issuers may use the same one. */
+struct identity {
+    enum identity_proof proof;
+    struct slice issuer;  /* as configured */
+    struct slice subject; /* whole, escapes resolved, never cut */
+    struct slice user;    /* the form X-Attach-User carries: escaped, "issuer|subject" for all but the first issuer */
+};
+
+#endif
