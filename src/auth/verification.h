@@ -27,12 +27,14 @@ enum deny_class {
     DENY_CLASS_MISSING,     /* 401 without an error code */
     DENY_CLASS_EXPIRED,     /* 401 error="invalid_token", and that it expired */
     DENY_CLASS_REQUEST,     /* 400 error="invalid_request": two Authorization fields, ... */
-    DENY_CLASS_UNAVAILABLE, /* 503: the issuer's keys could not be had, so nothing can be said of the token */
+    DENY_CLASS_UNAVAILABLE, /* 503: the issuer's keys could not be had, so nothing can be said of
+                               the token */
 };
 
 struct verification {
     enum verdict verdict;
-    enum deny_reason reason;  /* when denied; for NEEDS_KEYS the reason to deny with if the fetch brings nothing */
+    enum deny_reason reason;  /* when denied; for NEEDS_KEYS the reason to deny with if the fetch
+                                 brings nothing */
     size_t issuer_index;      /* of the trust; for ACCEPTED and NEEDS_KEYS */
     struct identity identity; /* when accepted; in the arena of the call */
     int64_t expires_at_s;     /* when accepted: exp, without leeway */

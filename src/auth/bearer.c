@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bearer.c - finds the one bearer token of a request. Any thread. */
+#include "auth/bearer.h"
+
+#include "auth/verify.h"
+
+/* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1) */
+static bool is_b64token(struct slice text)
+{
+    size_t end = text.length;
+    while (end > 0 && text.data[end - 1] == '=') {
+        end--;
+    }
+    for (size_t i = 0; i < end; i++) {
+        char byte = text.data[i];
+        bool is_allowed = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+                          (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' ||
+                          byte == '_' || byte == '~' || byte == '+' || byte == '/';
+        if (!is_allowed) {
+            return false;
+        }
+    }
+    return end > 0;
+}
+
+static bool credentials_read(struct slice value, struct slice *ret_token,
+                             enum deny_reason *ret_reason)
+{
+    struct slice scheme = {value.data, slice_find(value, ' ')};
+    if (!slice_equals_ignoring_case(scheme, SLICE("Bearer"))) {
+        *ret_reason = DENY_SCHEME_NOT_BEARER;
+        return false;
+    }
+    struct slice token = slice_after(value, scheme.length);
+    while (token.length > 0 && token.data[0] == ' ') { /* 1*SP (RFC 9110 11.4) */
+        token = slice_after(token, 1);
+    }
+    if (token.length == 0) {
+        *ret_reason = DENY_TOKEN_ABSENT;
+        return false;
+    }
+    if (token.length > token_bytes_max) {
+        *ret_reason = DENY_TOKEN_TOO_LONG;
+        return false;
+    }
+    if (!is_b64token(token)) {
+        *ret_reason = DENY_TOKEN_MALFORMED;
+        return false;
+    }
+    *ret_token = token;
+    return true;
+}
+
+bool bearer_find(const struct field *fields, size_t fields_count, struct slice *ret_token,
+                 enum deny_reason *ret_reason)
+{
+    const struct field *found = NULL;
+    for (size_t i = 0; i < fields_count; i++) {
+        if (fields[i].id != FIELD_AUTHORIZATION) {
+            continue;
+        }
+        if (found != NULL) {
+            *ret_reason = DENY_AUTHORIZATION_REPEATED;
+            return false;
+        }
+        found = &fields[i];
+    }
+    if (found == NULL) {
+        *ret_reason = DENY_NO_CREDENTIALS;
+        return false;
+    }
+    return credentials_read(slice_trim(found->value), ret_token, ret_reason);
+}
