@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * fetch.h - the control plane's HTTP client: small replies from issuers (later agents, Weaviate, Temporal).
+ * fetch.h - the control plane's HTTP client: small replies from issuers (later agents, Weaviate,
+ * Temporal).
  *
- * libcurl's multi interface on a libuv loop. No redirects, http and https only, certificates checked, replies capped, every call ends by its deadline.
- * It is not for streaming engine replies (proxy/relay.c). Thread: the one that runs the loop, for every call. */
+ * libcurl's multi interface on a libuv loop. No redirects, no proxies, http and https only,
+ * certificates checked, replies capped, every call ends by its deadline. It is not for streaming
+ * engine replies (proxy/relay.c). Thread: the one that runs the loop, for every call. */
 #ifndef AG_HTTP_FETCH_H
 #define AG_HTTP_FETCH_H
 
@@ -16,38 +18,46 @@ struct fetcher;
 struct fetch;
 
 struct fetch_request {
-    const char *method;       /* "GET", "POST" */
-    const char *url;          /* copied */
+    const char *method;        /* "GET", "POST" */
+    const char *url;           /* copied */
     const char *const *fields; /* "Name: value" strings, NULL-terminated, copied; may be NULL */
-    struct slice body;        /* copied; empty for none */
-    uint64_t timeout_ms;      /* of the whole exchange, name look-up included */
+    struct slice body;         /* copied; empty for none */
+    uint64_t timeout_ms;       /* of the whole exchange, name look-up included */
     size_t reply_bytes_max;
-    const char *ca_file;      /* NULL: the system's store */
+    const char *ca_file; /* NULL: the system's store */
 };
 
 struct fetch_reply {
-    enum status status;   /* STATUS_OK: there is a reply, whatever its status code. Else <failure> says what went wrong */
+    /* STATUS_OK: there is a reply, whatever its code. Else STATUS_TIMEOUT, STATUS_LIMIT
+     * (reply_bytes_max), STATUS_NO_MEMORY or STATUS_IO, and <failure> says what went wrong. */
+    enum status status;
     struct failure failure;
-    unsigned code;        /* 200, 404, ... */
-    struct slice body;    /* valid during the callback only */
-    int64_t max_age_s;    /* of Cache-Control; -1 when not said; 0 for no-store and no-cache */
+    unsigned code;     /* 200, 404, ... */
+    struct slice body; /* valid during the callback only */
+    int64_t max_age_s; /* of Cache-Control; -1 when not said; 0 for no-store and no-cache */
 };
 
-/* Called once per fetch_start that returned STATUS_OK, from the loop, never from inside fetch_start; not after fetch_cancel. */
+/* Called once per fetch_start that returned STATUS_OK, from the loop, never from inside
+ * fetch_start; not after fetch_cancel. It may start and cancel fetches and free the fetcher; the
+ * fetch it is about is over. */
 typedef void fetch_done(void *context, const struct fetch_reply *reply);
 
-/* libcurl's global state must have been set up by main. At most <concurrent_max> fetches run at once: over it STATUS_LIMIT. */
+/* libcurl's global state must have been set up by main. At most <concurrent_max> fetches run at
+ * once: over it STATUS_LIMIT. */
 enum status fetcher_create(uv_loop_t *loop, size_t concurrent_max, struct fetcher **ret,
                            struct failure *reterr) MUST_CHECK;
 
-/* Cancels what still runs and closes the handles; the loop must be run until they are closed (uv_run until it returns 0). Takes NULL. */
+/* Cancels what still runs and closes the handles; the loop must be run until they are closed
+ * (uv_run until it returns 0). Takes NULL. */
 void fetcher_free(struct fetcher *fetcher);
 
-/* <ret_fetch> may be NULL when the caller never cancels. */
+/* STATUS_INVALID for a URL that url_parse refuses, a field with a line break in it, or no timeout.
+ * <ret_fetch> may be NULL when the caller never cancels. */
 enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
                         fetch_done *done, void *context, struct fetch **ret_fetch,
                         struct failure *reterr) MUST_CHECK;
 
+/* Takes NULL. */
 void fetch_cancel(struct fetch *fetch);
 
 #endif

@@ -40,8 +40,8 @@ struct url {
     struct slice query;
 };
 
-/* http and https only; no user info, no fragment, no port 0. The path may be any RFC 3986 one,
- * canonical or not. */
+/* http and https only; no user info, no fragment, no port 0. The path is as written, canonical or
+ * not: %x21-7E without '\' and '#', every percent-encoding whole. */
 enum status url_parse(struct slice text, struct url *ret, struct failure *reterr) MUST_CHECK;
 
 /* Checks uri-host [":" port] (RFC 9110 7.2) and splits it; <ret_port> is 0 when none is written.

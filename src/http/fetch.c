@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fetch.c - libcurl's multi interface driven by a libuv loop.
+ *
+ * libcurl says which sockets to watch (one uv_poll_t each) and when to call it again (one
+ * uv_timer_t); we tell it what happened and collect the fetches that have ended. Callbacks of ours
+ * are made from there only, when no libcurl function is on the stack, so that they may start and
+ * cancel fetches and even free the fetcher. Thread: the loop's. */
+#include "http/fetch.h"
+
+#include "base/buffer.h"
+#include "http/characters.h"
+#include "http/uri.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum {
+    reply_head_bytes_max = 64 * 1024,
+    reply_max_age_s = INT32_MAX, /* RFC 9111 1.2.2: what larger numbers count as */
+};
+
+struct fetcher {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    CURLM *multi;
+    struct fetch *fetches; /* those under way */
+    size_t fetches_count;
+    size_t concurrent_max;
+    bool closing;
+};
+
+struct fetch {
+    struct fetcher *fetcher;
+    struct fetch *previous;
+    struct fetch *next;
+    CURL *easy;
+    struct curl_slist *fields;
+    struct buffer body;
+    size_t head_bytes;
+    bool head_ended; /* the empty line has come */
+    int64_t max_age_s;
+    bool over_limit; /* why the write or header callback stopped the transfer */
+    bool ended;      /* its callback is being made */
+    fetch_done *done;
+    void *context;
+    char error[CURL_ERROR_SIZE];
+};
+
+/* One for each socket libcurl has open; freed once libuv has let go of it. */
+struct fetch_socket {
+    uv_poll_t poll;
+    struct fetcher *fetcher;
+    curl_socket_t socket;
+};
+
+static void fetch_free(struct fetch *fetch)
+{
+    if (fetch == NULL) {
+        return;
+    }
+    curl_easy_cleanup(fetch->easy);
+    curl_slist_free_all(fetch->fields);
+    buffer_clear(&fetch->body);
+    free(fetch);
+}
+
+/* --- the reply --- */
+
+static size_t fetch_body_received(char *data, size_t size, size_t count, void *context)
+{
+    struct fetch *fetch = context;
+    size_t length = size * count; /* libcurl hands out at most 16 KiB at a time */
+    if (length > fetch->body.maximum - fetch->body.length) {
+        fetch->over_limit = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    buffer_append(&fetch->body, slice_make(data, length));
+    return fetch->body.failed ? CURL_WRITEFUNC_ERROR : length;
+}
+
+/* The freshness one Cache-Control directive grants; -1 when it is about something else. What we
+ * cannot read counts as stale (RFC 9111 4.2.1). */
+static int64_t directive_max_age(struct slice directive)
+{
+    static const struct slice max_age = SLICE("max-age=");
+    if (slice_starts_with_ignoring_case(directive, SLICE("no-store")) ||
+        slice_starts_with_ignoring_case(directive, SLICE("no-cache"))) {
+        return 0;
+    }
+    if (!slice_starts_with_ignoring_case(directive, max_age)) {
+        return -1;
+    }
+    struct slice digits = slice_after(directive, max_age.length);
+    uint64_t seconds = 0;
+    for (size_t i = 0; i < digits.length; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9') {
+            return 0;
+        }
+        seconds = seconds * 10 + (uint64_t)(digits.data[i] - '0');
+        seconds = seconds < reply_max_age_s ? seconds : reply_max_age_s;
+    }
+    return (int64_t)seconds;
+}
+
+/* Of several directives the strictest holds. */
+static void fetch_read_cache_control(struct fetch *fetch, struct slice value)
+{
+    struct slice directive;
+    while (slice_next_item(&value, &directive)) {
+        int64_t max_age_s = directive_max_age(directive);
+        if (max_age_s >= 0 && (fetch->max_age_s < 0 || max_age_s < fetch->max_age_s)) {
+            fetch->max_age_s = max_age_s;
+        }
+    }
+}
+
+static size_t fetch_field_received(char *data, size_t size, size_t count, void *context)
+{
+    struct fetch *fetch = context;
+    struct slice line = slice_make(data, size * count);
+    if (line.length > reply_head_bytes_max - fetch->head_bytes) {
+        fetch->over_limit = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    fetch->head_bytes += line.length;
+    while (line.length > 0 && memchr("\r\n", line.data[line.length - 1], 2) != NULL) {
+        line.length--;
+    }
+    size_t colon = slice_find(line, ':');
+    struct slice name = slice_make(data, colon);
+    if (slice_starts_with(line, SLICE("HTTP/"))) {
+        fetch->head_ended = false; /* a 100 may have come before */
+        fetch->max_age_s = -1;
+    } else if (line.length == 0) {
+        fetch->head_ended = true; /* what follows are trailers */
+    } else if (!fetch->head_ended && colon < line.length &&
+               slice_equals_ignoring_case(name, SLICE("cache-control"))) {
+        fetch_read_cache_control(fetch, slice_after(line, colon + 1));
+    }
+    return size * count;
+}
+
+/* --- the end of a fetch --- */
+
+static void fetch_unlink(struct fetch *fetch)
+{
+    struct fetcher *fetcher = fetch->fetcher;
+    curl_multi_remove_handle(fetcher->multi, fetch->easy);
+    if (fetch->previous != NULL) {
+        fetch->previous->next = fetch->next;
+    } else {
+        fetcher->fetches = fetch->next;
+    }
+    if (fetch->next != NULL) {
+        fetch->next->previous = fetch->previous;
+    }
+    fetcher->fetches_count--;
+}
+
+static enum status fetch_outcome(const struct fetch *fetch, CURLcode code)
+{
+    if (fetch->over_limit || code == CURLE_FILESIZE_EXCEEDED) {
+        return STATUS_LIMIT;
+    }
+    if (code == CURLE_OUT_OF_MEMORY || fetch->body.failed) {
+        return STATUS_NO_MEMORY;
+    }
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return STATUS_TIMEOUT;
+    }
+    /* libcurl takes a reply that is cut off within its head for one without a body */
+    return code == CURLE_OK && fetch->head_ended ? STATUS_OK : STATUS_IO;
+}
+
+static void fetch_end(struct fetch *fetch, CURLcode code)
+{
+    struct fetch_reply reply = {.status = fetch_outcome(fetch, code), .max_age_s = -1};
+    if (reply.status == STATUS_OK) {
+        long status_code = 0;
+        curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status_code);
+        reply.code = (unsigned)status_code;
+        reply.body = buffer_slice(&fetch->body);
+        reply.max_age_s = fetch->max_age_s;
+    } else if (reply.status == STATUS_LIMIT) {
+        failure_set(&reply.failure, "reply larger than %zu bytes", fetch->body.maximum);
+    } else if (code == CURLE_OK) {
+        failure_set(&reply.failure, "reply cut off within its head");
+    } else {
+        failure_set(&reply.failure, "%s",
+                    fetch->error[0] != '\0' ? fetch->error : curl_easy_strerror(code));
+    }
+    fetch->ended = true;
+    fetch_unlink(fetch);
+    fetch->done(fetch->context, &reply);
+    fetch_free(fetch);
+}
+
+/* Makes the callbacks of all fetches that have ended. */
+static void fetcher_collect(struct fetcher *fetcher)
+{
+    while (!fetcher->closing) {
+        int left;
+        const CURLMsg *message = curl_multi_info_read(fetcher->multi, &left);
+        if (message == NULL) {
+            return;
+        }
+        if (message->msg == CURLMSG_DONE) {
+            struct fetch *fetch = NULL;
+            CURLcode code = message->data.result;
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
+            fetch_end(fetch, code); /* <message> is gone after this */
+        }
+    }
+}
+
+/* --- what libcurl waits for --- */
+
+static void fetcher_advance(struct fetcher *fetcher, curl_socket_t socket, int events)
+{
+    int running;
+    curl_multi_socket_action(fetcher->multi, socket, events, &running);
+    fetcher_collect(fetcher);
+}
+
+static void timer_fired(uv_timer_t *timer)
+{
+    fetcher_advance(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int fetcher_timer_changed(CURLM *multi, long timeout_ms, void *context)
+{
+    struct fetcher *fetcher = context;
+    if (fetcher->closing) {
+        return 0;
+    }
+    if (timeout_ms < 0) {
+        uv_timer_stop(&fetcher->timer);
+        return 0;
+    }
+    uv_update_time(fetcher->loop); /* fetch_start may come long after the loop last looked */
+    uv_timer_start(&fetcher->timer, timer_fired, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+static void socket_ready(uv_poll_t *poll, int status, int events)
+{
+    struct fetch_socket *socket = poll->data;
+    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    flags |= (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
+    flags |= (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
+    fetcher_advance(socket->fetcher, socket->socket, flags);
+}
+
+static void socket_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static struct fetch_socket *fetch_socket_create(struct fetcher *fetcher, curl_socket_t socket)
+{
+    struct fetch_socket *created = malloc(sizeof(*created));
+    if (created == NULL) {
+        return NULL;
+    }
+    if (uv_poll_init_socket(fetcher->loop, &created->poll, socket) != 0) {
+        free(created);
+        return NULL;
+    }
+    created->poll.data = created;
+    created->fetcher = fetcher;
+    created->socket = socket;
+    curl_multi_assign(fetcher->multi, socket, created);
+    return created;
+}
+
+/* A socket that cannot be watched is not an error here: that would abort every fetch. Its own ends
+ * by its deadline. */
+static int fetcher_socket_changed(CURL *easy, curl_socket_t socket, int what, void *context,
+                                  void *socket_context)
+{
+    struct fetcher *fetcher = context;
+    struct fetch_socket *watched = socket_context;
+    if (what == CURL_POLL_REMOVE) {
+        if (watched != NULL) {
+            curl_multi_assign(fetcher->multi, socket, NULL);
+            uv_close((uv_handle_t *)&watched->poll, socket_closed);
+        }
+        return 0;
+    }
+    if (watched == NULL) {
+        watched = fetch_socket_create(fetcher, socket);
+    }
+    if (watched != NULL) {
+        int events = (what & CURL_POLL_IN) != 0 ? UV_READABLE : 0;
+        events |= (what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0;
+        uv_poll_start(&watched->poll, events, socket_ready);
+    }
+    return 0;
+}
+
+/* --- fetchers --- */
+
+enum status fetcher_create(uv_loop_t *loop, size_t concurrent_max, struct fetcher **ret,
+                           struct failure *reterr)
+{
+    struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
+    CURLM *multi = curl_multi_init();
+    if (fetcher == NULL || multi == NULL || uv_timer_init(loop, &fetcher->timer) != 0) {
+        curl_multi_cleanup(multi);
+        free(fetcher);
+        failure_set(reterr, "no memory for the HTTP client");
+        return STATUS_NO_MEMORY;
+    }
+    fetcher->loop = loop;
+    fetcher->timer.data = fetcher;
+    fetcher->multi = multi;
+    fetcher->concurrent_max = concurrent_max;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, fetcher_socket_changed);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, fetcher);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, fetcher_timer_changed);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, fetcher);
+    *ret = fetcher;
+    return STATUS_OK;
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void fetcher_free(struct fetcher *fetcher)
+{
+    if (fetcher == NULL || fetcher->closing) {
+        return;
+    }
+    fetcher->closing = true;
+    while (fetcher->fetches != NULL) {
+        fetch_cancel(fetcher->fetches);
+    }
+    curl_multi_cleanup(fetcher->multi);
+    uv_close((uv_handle_t *)&fetcher->timer, timer_closed);
+}
+
+/* --- the request --- */
+
+static enum status fetch_refuse(struct failure *reterr, const char *why)
+{
+    failure_set(reterr, "%s", why);
+    return STATUS_INVALID;
+}
+
+static enum status fetch_request_check(const struct fetch_request *request, struct failure *reterr)
+{
+    struct url url;
+    if (request->timeout_ms == 0) {
+        return fetch_refuse(reterr, "a fetch needs a deadline");
+    }
+    if (!character_is_token(slice_from_string(request->method))) {
+        return fetch_refuse(reterr, "method is not a token");
+    }
+    for (size_t i = 0; request->fields != NULL && request->fields[i] != NULL; i++) {
+        if (strpbrk(request->fields[i], "\r\n") != NULL) {
+            return fetch_refuse(reterr, "header field with a line break");
+        }
+    }
+    return url_parse(slice_from_string(request->url), &url, reterr);
+}
+
+static bool fetch_add_field(struct fetch *fetch, const char *field)
+{
+    struct curl_slist *longer = curl_slist_append(fetch->fields, field);
+    if (longer == NULL) {
+        return false;
+    }
+    fetch->fields = longer;
+    return true;
+}
+
+/* What is so for every fetch: nothing from the environment, no redirects, nothing but HTTP,
+ * certificates checked. */
+static bool fetch_set_policy(struct fetch *fetch)
+{
+    CURL *easy = fetch->easy;
+    bool failed = false;
+    failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, fetch_body_received) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fetch_field_received) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
+    /* without it a fetch that times out during name look-up would wait for the look-up, and the
+     * loop with it */
+    failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "attach-gateway/" AG_VERSION) != CURLE_OK;
+    return !failed;
+}
+
+static bool fetch_set_body(struct fetch *fetch, const struct fetch_request *request)
+{
+    CURL *easy = fetch->easy;
+    bool failed = false;
+    bool is_post = strcmp(request->method, "POST") == 0;
+    if (is_post || request->body.length > 0) {
+        const char *body = request->body.length > 0 ? request->body.data : "";
+        curl_off_t length = (curl_off_t)request->body.length;
+        failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK;
+        failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length) != CURLE_OK;
+        failed |= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK;
+        failed |= !fetch_add_field(fetch, "Expect:"); /* libcurl would wait for a 100 */
+    } else if (strcmp(request->method, "HEAD") == 0) {
+        failed |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) != CURLE_OK;
+    }
+    failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK;
+    return !failed;
+}
+
+static bool fetch_set_request(struct fetch *fetch, const struct fetch_request *request)
+{
+    CURL *easy = fetch->easy;
+    bool failed = !fetch_set_body(fetch, request);
+    for (size_t i = 0; request->fields != NULL && request->fields[i] != NULL; i++) {
+        failed |= !fetch_add_field(fetch, request->fields[i]);
+    }
+    long timeout_ms = request->timeout_ms < LONG_MAX ? (long)request->timeout_ms : LONG_MAX;
+    curl_off_t bytes_max = request->reply_bytes_max < INT64_MAX
+                               ? (curl_off_t)request->reply_bytes_max
+                               : (curl_off_t)INT64_MAX;
+    failed |= curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->fields) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, bytes_max) != CURLE_OK;
+    if (request->ca_file != NULL) {
+        failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK;
+    }
+    return !failed;
+}
+
+enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
+                        fetch_done *done, void *context, struct fetch **ret_fetch,
+                        struct failure *reterr)
+{
+    enum status status = fetch_request_check(request, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (fetcher->closing || fetcher->fetches_count >= fetcher->concurrent_max) {
+        failure_set(reterr, "more than %zu fetches at once", fetcher->concurrent_max);
+        return STATUS_LIMIT;
+    }
+    struct fetch *fetch = calloc(1, sizeof(*fetch));
+    if (fetch != NULL) {
+        fetch->fetcher = fetcher;
+        fetch->done = done;
+        fetch->context = context;
+        fetch->max_age_s = -1;
+        buffer_init(&fetch->body, request->reply_bytes_max);
+        fetch->easy = curl_easy_init();
+    }
+    /* adding it only sets the timer to 0: everything else happens from the loop */
+    if (fetch == NULL || fetch->easy == NULL || !fetch_set_policy(fetch) ||
+        !fetch_set_request(fetch, request) ||
+        curl_multi_add_handle(fetcher->multi, fetch->easy) != CURLM_OK) {
+        fetch_free(fetch);
+        failure_set(reterr, "no memory for a fetch");
+        return STATUS_NO_MEMORY;
+    }
+    fetch->next = fetcher->fetches;
+    if (fetch->next != NULL) {
+        fetch->next->previous = fetch;
+    }
+    fetcher->fetches = fetch;
+    fetcher->fetches_count++;
+    if (ret_fetch != NULL) {
+        *ret_fetch = fetch;
+    }
+    return STATUS_OK;
+}
+
+void fetch_cancel(struct fetch *fetch)
+{
+    if (fetch == NULL || fetch->ended) {
+        return;
+    }
+    fetch_unlink(fetch);
+    fetch_free(fetch);
+}
