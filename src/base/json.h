@@ -11,7 +11,7 @@
 
 enum {
     json_depth_max = 32,    /* nested arrays and objects */
-    json_members_max = 512, /* members of one object when names are checked for duplicates */
+    json_members_max = 512, /* members of all open objects together, while names are checked */
 };
 
 enum json_kind {

@@ -122,11 +122,13 @@ static void listener_ready(struct watch *watch, int events, bool failed)
             }
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        int error = errno;
+        listener->not_accepted(listener);
+        if (error == EAGAIN || error == EWOULDBLOCK) {
             return;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            listener->last_error = errno;
+        if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+            listener->last_error = error;
             listener_rest(listener);
             return;
         }
@@ -144,11 +146,12 @@ static void listener_rested(struct deadline *deadline)
 }
 
 enum status listener_open(struct listener *listener, uv_loop_t *loop, int take_descriptor,
-                          listener_admits *admits, listener_accepted *accepted, void *owner,
+                          listener_admits *admits,
+                          listener_not_accepted *not_accepted, listener_accepted *accepted, void *owner,
                           struct failure *reterr)
 {
     *listener = (struct listener){
-        .descriptor = take_descriptor, .admits = admits, .accepted = accepted, .owner = owner};
+        .descriptor = take_descriptor, .admits = admits, .not_accepted = not_accepted, .accepted = accepted, .owner = owner};
     int error = watch_open(&listener->watch, loop, take_descriptor, listener_ready);
     if (error != 0) {
         close(take_descriptor);

@@ -21,8 +21,10 @@ struct listener;
 /* <descriptor> is non-blocking and the receiver's. */
 typedef void listener_accepted(struct listener *listener, int take_descriptor,
                                const struct sockaddr_storage *peer);
-/* False while the process takes no further connection. */
+/* Reserves a place for one connection; false while the process takes no further one. */
 typedef bool listener_admits(struct listener *listener);
+/* Nobody came for the place that was reserved. */
+typedef void listener_not_accepted(struct listener *listener);
 
 struct listener {
     struct watch watch;
@@ -31,6 +33,7 @@ struct listener {
     int last_error; /* errno of the last accept that failed for lack of something; 0: none since */
     listener_accepted *accepted;
     listener_admits *admits;
+    listener_not_accepted *not_accepted;
     void *owner;
 };
 
@@ -42,7 +45,7 @@ enum status listener_socket(struct slice host, uint16_t port, bool first, int *r
 
 /* Owning worker only, from here on. */
 enum status listener_open(struct listener *listener, uv_loop_t *loop, int take_descriptor,
-                          listener_admits *admits, listener_accepted *accepted, void *owner,
+                          listener_admits *admits, listener_not_accepted *not_accepted, listener_accepted *accepted, void *owner,
                           struct failure *reterr) MUST_CHECK;
 void listener_close(struct listener *listener);
 

@@ -48,18 +48,26 @@ enum status mailbox_open(struct mailbox *mailbox, uv_loop_t *loop, void *receive
     return STATUS_OK;
 }
 
-void mailbox_post(struct mailbox *mailbox, struct letter *letter)
+bool mailbox_post(struct mailbox *mailbox, struct letter *letter)
 {
     letter->next = NULL;
     uv_mutex_lock(&mailbox->lock);
-    *mailbox->last = letter;
-    mailbox->last = &letter->next;
+    bool open = !mailbox->closed;
+    if (open) {
+        *mailbox->last = letter;
+        mailbox->last = &letter->next;
+        /* Under the lock, so that the handle cannot be closed between the look and the wake-up. */
+        uv_async_send(&mailbox->wake);
+    }
     uv_mutex_unlock(&mailbox->lock);
-    uv_async_send(&mailbox->wake);
+    return open;
 }
 
 void mailbox_close(struct mailbox *mailbox)
 {
+    uv_mutex_lock(&mailbox->lock);
+    mailbox->closed = true;
+    uv_mutex_unlock(&mailbox->lock);
     mailbox_deliver(mailbox);
     uv_close((uv_handle_t *)&mailbox->wake, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 struct letter;
@@ -29,6 +30,7 @@ struct mailbox {
     struct letter *first;
     struct letter **last;
     void *receiver;
+    bool closed;
 };
 
 /* Receiving thread, before its loop runs. */
@@ -37,7 +39,7 @@ enum status mailbox_open(struct mailbox *mailbox, uv_loop_t *loop, void *receive
 
 /* Any thread, while the box is open: whoever closes a box makes sure first that nobody posts any
  * more. */
-void mailbox_post(struct mailbox *mailbox, struct letter *letter);
+bool mailbox_post(struct mailbox *mailbox, struct letter *letter) MUST_CHECK;
 
 /* Receiving thread: delivers what is left, then closes the handle; mailbox_clear after the loop
  * ended. */

@@ -12,12 +12,13 @@
 static void engine_pool_looked_up(void *context, int error);
 static void engine_pool_lookup_timed_out(struct deadline *deadline);
 
-#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 enum status engine_pool_init(struct engine_pool *pool, const struct engine *engine,
                              struct worker *worker)
 {
-    *pool = (struct engine_pool){.engine = engine, .worker = worker};
+    pool->engine = engine; /* the rest is zero, as the caller made it */
+    pool->worker = worker;
     deadline_init(&pool->lookup_deadline, &worker->loop, engine_pool_lookup_timed_out);
     return resolve_init(&pool->resolve, &worker->loop, engine->url.host, engine->url.port,
                         engine_pool_looked_up, pool);
@@ -54,7 +55,8 @@ static void engine_pool_link_idle(struct engine_connection *connection)
 
 /* ---- the life of one connection ---- */
 
-/* The only place that changes a state: leaves the old one's list, enters the new one's, sets the timer. */
+/* The only place that changes a state: leaves the old one's list, enters the new one's, sets the
+ * timer. */
 static void engine_connection_enter(struct engine_connection *connection,
                                     enum engine_connection_state state)
 {
@@ -98,7 +100,7 @@ static void engine_connection_handle_closed(uv_handle_t *handle)
 static void engine_connection_close(struct engine_connection *connection)
 {
     engine_connection_enter(connection, ENGINE_CONNECTION_CLOSING);
-    connection->pool->open_count--;
+    atomic_fetch_sub_explicit(&connection->pool->open_count, 1, memory_order_relaxed);
     watch_close(&connection->watch, engine_connection_handle_closed);
     uv_close((uv_handle_t *)&connection->deadline.timer, engine_connection_handle_closed);
     transport_close(&connection->transport, false);
@@ -169,7 +171,8 @@ static void engine_connection_connected(struct engine_connection *connection)
     connection->lease->events->lent(connection->lease);
 }
 
-/* One address did not answer: the next one gets a connection of its own, since a descriptor cannot be dialled twice. */
+/* One address did not answer: the next one gets a connection of its own, since a descriptor cannot
+ * be dialled twice. */
 static void engine_connection_try_next(struct engine_connection *connection, int error)
 {
     struct engine_pool *pool = connection->pool;
@@ -245,8 +248,8 @@ static enum status engine_connection_dial(struct engine_connection *connection,
     struct engine_pool *pool = connection->pool;
     const struct sockaddr *address =
         (const struct sockaddr *)&pool->resolve.addresses[connection->address];
-    socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                      : sizeof(struct sockaddr_in);
+    socklen_t length =
+        address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0 || engine_connection_open_transport(connection, descriptor) != STATUS_OK) {
         failure_set(reterr, "cannot make a socket: %s", strerror(errno));
@@ -263,10 +266,11 @@ static enum status engine_connection_dial(struct engine_connection *connection,
     }
     deadline_init(&connection->deadline, &pool->worker->loop, engine_connection_timed_out);
     connection->handles_open = 2;
-    pool->open_count++;
+    atomic_fetch_add_explicit(&pool->open_count, 1, memory_order_relaxed);
     connection->lease->connection = connection;
     engine_connection_enter(connection, ENGINE_CONNECTION_CONNECTING);
-    /* An error other than "in progress" shows as readiness, too, and is read from the socket then. */
+    /* An error other than "in progress" shows as readiness, too, and is read from the socket then.
+     */
     (void)connect(descriptor, address, length);
     watch_for(&connection->watch, UV_WRITABLE);
     return STATUS_OK;
@@ -366,7 +370,8 @@ enum status engine_pool_lend(struct engine_pool *pool, struct engine_lease *leas
         lease->connection = connection;
         return STATUS_OK;
     }
-    if (pool->closed || pool->open_count >= pool->engine->connections_max) {
+    if (pool->closed || atomic_load_explicit(&pool->open_count, memory_order_relaxed) >=
+                            pool->engine->connections_max) {
         return STATUS_LIMIT;
     }
     if (!resolve_ready(&pool->resolve)) {

@@ -2,8 +2,9 @@
  *
  * engine_pool.h - connections to the engine, lent to one call at a time.
  *
- * A connection is connecting, lent, idle or closing. Idle ones are kept readable, so that the engine's closing one of them is seen
- * before the next call would use it; the youngest is lent first. Owning worker only. */
+ * A connection is connecting, lent, idle or closing. Idle ones are kept readable, so that the
+ * engine's closing one of them is seen before the next call would use it; the youngest is lent
+ * first. Owning worker only. */
 #ifndef AG_PROXY_ENGINE_POOL_H
 #define AG_PROXY_ENGINE_POOL_H
 
@@ -14,9 +15,11 @@
 #include "net/worker.h"
 #include "proxy/engine.h"
 
+#include <stdatomic.h>
+
 enum {
-    engine_idle_max = 256,     /* idle connections kept by one worker */
-    engine_idle_ms = 60000,    /* how long one is kept */
+    engine_idle_max = 256,  /* idle connections kept by one worker */
+    engine_idle_ms = 60000, /* how long one is kept */
 };
 
 struct engine_lease;
@@ -53,8 +56,8 @@ struct engine_lease_events {
 /* Embedded in whatever needs the engine. Zero-initialise, set <events>. */
 struct engine_lease {
     const struct engine_lease_events *events;
-    struct engine_connection *connection;     /* NULL while none is lent or connecting */
-    struct engine_lease *next, *previous;     /* waiting for the engine's address */
+    struct engine_connection *connection; /* NULL while none is lent or connecting */
+    struct engine_lease *next, *previous; /* waiting for the engine's address */
     bool waiting;
     uint64_t wait_ends_ms;
 };
@@ -67,20 +70,23 @@ struct engine_pool {
     struct engine_lease *waiting;
     struct engine_connection *idle;
     size_t idle_count;
-    size_t open_count; /* all but closing ones */
+    atomic_size_t open_count; /* all but closing ones; any thread may read it */
     bool closed;
 };
 
-enum status engine_pool_init(struct engine_pool *pool, const struct engine *engine, struct worker *worker) MUST_CHECK;
+enum status engine_pool_init(struct engine_pool *pool, const struct engine *engine,
+                             struct worker *worker) MUST_CHECK;
 
 /* Closes what is idle and lends nothing more; the loop must run until the handles are closed. */
 void engine_pool_close(struct engine_pool *pool);
 
-/* STATUS_OK: lease->connection can be written to now. STATUS_AGAIN: <lent> or <refused> follows. STATUS_LIMIT: no more connections. With <fresh> no
- * idle connection is taken. */
-enum status engine_pool_lend(struct engine_pool *pool, struct engine_lease *lease, bool fresh) MUST_CHECK;
+/* STATUS_OK: lease->connection can be written to now. STATUS_AGAIN: <lent> or <refused> follows.
+ * STATUS_LIMIT: no more connections. With <fresh> no idle connection is taken. */
+enum status engine_pool_lend(struct engine_pool *pool, struct engine_lease *lease,
+                             bool fresh) MUST_CHECK;
 
-/* Gives the connection back, or gives up waiting for one. Only a connection with nothing left to read or write is <reusable>. */
+/* Gives the connection back, or gives up waiting for one. Only a connection with nothing left to
+ * read or write is <reusable>. */
 void engine_lease_return(struct engine_pool *pool, struct engine_lease *lease, bool reusable);
 
 #endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control.c - see control.h. */
+#include "gateway/control.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum {
+    control_fetches_max = 64,
+    control_retry_ms = 1000, /* first retry of a fetch that failed */
+};
+
+struct control {
+    uv_loop_t loop;
+    struct mailbox mailbox;
+    struct process *process;
+    struct fetcher *fetcher;
+    struct issuers *issuers;
+    struct slice *issuer_urls;
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    uv_timer_t drain;
+    size_t workers_running;
+    bool draining;
+    bool drained_now;
+};
+
+/* ---- keys ---- */
+
+struct ask_letter {
+    struct letter letter;
+    unsigned worker_index;
+    size_t issuer_index;
+};
+
+static void control_asked(void *receiver, struct letter *letter)
+{
+    struct control *control = receiver;
+    struct ask_letter *ask = (struct ask_letter *)letter;
+    if (!control->draining) {
+        issuers_refresh(control->issuers, ask->worker_index, ask->issuer_index);
+    }
+    free(ask);
+}
+
+bool control_ask_for_keys(struct control *control, unsigned worker_index, size_t issuer_index)
+{
+    struct ask_letter *ask = calloc(1, sizeof(*ask));
+    if (ask == NULL) {
+        return false;
+    }
+    *ask = (struct ask_letter){.letter = {.deliver = control_asked},
+                               .worker_index = worker_index,
+                               .issuer_index = issuer_index};
+    if (!mailbox_post(&control->mailbox, &ask->letter)) {
+        free(ask);
+        return false;
+    }
+    return true;
+}
+
+static void control_published(void *context, size_t worker_index, size_t issuer_index,
+                              enum keys_outcome outcome, struct jwks *take_jwks, const char *reason)
+{
+    struct control *control = context;
+    if (worker_index == 0 && outcome == KEYS_FAILED) {
+        log_line(LOG_WARN, (struct slice){0},
+                 "cannot get the keys of issuer %.*s: %s; check OIDC_ISSUER and the network",
+                 SLICE_ARGS(control->process->issuers[issuer_index].issuer), reason);
+    } else if (worker_index == 0 && outcome == KEYS_FRESH) {
+        log_line(LOG_INFO, (struct slice){0}, "got %zu keys of issuer %.*s", jwks_count(take_jwks),
+                 SLICE_ARGS(control->process->issuers[issuer_index].issuer));
+    }
+    gateway_post_keys(control->process->gateways[worker_index], issuer_index, outcome, take_jwks);
+}
+
+static enum status control_start_issuers(struct control *control, struct failure *reterr)
+{
+    const struct process *process = control->process;
+    const struct config *config = process->config;
+    const struct issuers_settings settings = {
+        .issuers = control->issuer_urls,
+        .issuers_count = process->remote_issuers_count,
+        .workers_count = process->gateways_count,
+        .cooldown_ms = config->jwks_cooldown_ms,
+        .max_age_ms = config->jwks_max_age_ms,
+        .retry_ms = control_retry_ms,
+        .timeout_ms = config->jwks_timeout_ms,
+        .publish = control_published,
+        .context = control,
+    };
+    return issuers_create(&control->loop, control->fetcher, &settings, &control->issuers, reterr);
+}
+
+/* ---- the end ---- */
+
+static void control_close(struct control *control)
+{
+    uv_close((uv_handle_t *)&control->terminate, NULL);
+    uv_close((uv_handle_t *)&control->interrupt, NULL);
+    uv_close((uv_handle_t *)&control->drain, NULL);
+    fetcher_free(control->fetcher);
+    mailbox_close(&control->mailbox);
+}
+
+static void control_worker_ended_delivered(void *receiver, struct letter *letter)
+{
+    struct control *control = receiver;
+    free(letter);
+    if (--control->workers_running == 0) {
+        control_close(control);
+    }
+}
+
+void control_worker_ended(struct control *control)
+{
+    struct letter *letter = calloc(1, sizeof(*letter));
+    if (letter == NULL) {
+        abort(); /* without it the process would never end */
+    }
+    letter->deliver = control_worker_ended_delivered;
+    if (!mailbox_post(&control->mailbox, letter)) {
+        free(letter);
+    }
+}
+
+static void control_drain(struct control *control, bool now)
+{
+    control->drained_now = control->drained_now || now;
+    if (!control->draining) {
+        control->draining = true;
+        issuers_free(control->issuers); /* nothing is published from here on */
+        control->issuers = NULL;
+    }
+    for (size_t i = 0; i < control->process->gateways_count; i++) {
+        gateway_post_drain(control->process->gateways[i], now);
+    }
+}
+
+static void control_drain_timed_out(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    log_line(LOG_WARN, (struct slice){0},
+             "DRAIN_TIMEOUT is over: ending the requests that still run");
+    control_drain(control, true);
+}
+
+static void control_signalled(uv_signal_t *handle, int number)
+{
+    struct control *control = handle->data;
+    uint64_t timeout_ms = control->process->config->drain_timeout_ms;
+    const char *name = number == SIGINT ? "SIGINT" : "SIGTERM";
+    if (control->draining) {
+        log_line(LOG_INFO, (struct slice){0}, "%s again: ending at once", name);
+        control_drain(control, true);
+        return;
+    }
+    log_line(LOG_INFO, (struct slice){0}, "%s: finishing what runs, at most %llu ms", name,
+             (unsigned long long)timeout_ms);
+    uv_timer_start(&control->drain, control_drain_timed_out, timeout_ms, 0);
+    control_drain(control, false);
+}
+
+/* ---- making ---- */
+
+static enum status control_make_loop(struct control *control, struct failure *reterr)
+{
+    if (uv_loop_init(&control->loop) != 0 ||
+        uv_signal_init(&control->loop, &control->terminate) != 0 ||
+        uv_signal_init(&control->loop, &control->interrupt) != 0 ||
+        uv_timer_init(&control->loop, &control->drain) != 0) {
+        failure_set(reterr, "cannot make the control loop: out of descriptors");
+        return STATUS_IO;
+    }
+    control->terminate.data = control->interrupt.data = control->drain.data = control;
+    enum status status = mailbox_open(&control->mailbox, &control->loop, control, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return fetcher_create(&control->loop, control_fetches_max, &control->fetcher, reterr);
+}
+
+enum status control_create(struct process *process, struct control **ret, struct failure *reterr)
+{
+    struct control *control = calloc(1, sizeof(*control));
+    size_t count = process->remote_issuers_count;
+    if (control == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    control->process = process;
+    control->issuer_urls = calloc(count + 1, sizeof(control->issuer_urls[0]));
+    if (control->issuer_urls == NULL) {
+        failure_set(reterr, "out of memory");
+        free(control);
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        control->issuer_urls[i] = process->issuers[i].issuer;
+    }
+    enum status status = control_make_loop(control, reterr);
+    if (status != STATUS_OK) {
+        return status; /* the process is about to end */
+    }
+    *ret = control;
+    return STATUS_OK;
+}
+
+enum status control_run(struct control *control, struct failure *reterr)
+{
+    control->workers_running = control->process->gateways_count;
+    enum status status = control_start_issuers(control, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uv_signal_start(&control->terminate, control_signalled, SIGTERM);
+    uv_signal_start(&control->interrupt, control_signalled, SIGINT);
+    uv_run(&control->loop, UV_RUN_DEFAULT);
+    return STATUS_OK;
+}
+
+void control_free(struct control *control)
+{
+    mailbox_clear(&control->mailbox);
+    uv_loop_close(&control->loop);
+    free(control->issuer_urls);
+    free(control);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process.c - see process.h. */
+#include "gateway/process.h"
+
+#include "auth/mint.h"
+#include "gateway/control.h"
+#include "gateway/path_rules.h"
+#include "gateway/routes.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    process_workers_max = 256,
+    process_local_jwks_bytes_max = 4096,
+};
+
+/* ---- prepare ---- */
+
+static enum status process_prepare_engine(struct process *process, struct failure *reterr)
+{
+    const struct config *config = process->config;
+    struct engine *engine = &process->engine;
+    struct failure reason;
+    if (url_parse(config->engine_url, &engine->url, &reason) != STATUS_OK ||
+        engine->url.host.length >= sizeof(engine->host)) {
+        failure_set(reterr, "ENGINE_URL: \"%.*s\" is not an http or https URL",
+                    SLICE_ARGS(config->engine_url));
+        return STATUS_INVALID;
+    }
+    if (engine->url.path.length > 1 || engine->url.query.length > 0) {
+        failure_set(reterr, "ENGINE_URL: \"%.*s\" must end after the host and port",
+                    SLICE_ARGS(config->engine_url));
+        return STATUS_INVALID;
+    }
+    memcpy(engine->host, engine->url.host.data, engine->url.host.length);
+    engine->connect_timeout_ms = config->engine_connect_timeout_ms;
+    engine->first_byte_timeout_ms = config->engine_first_byte_timeout_ms;
+    engine->idle_timeout_ms = config->engine_idle_timeout_ms;
+    engine->connections_max =
+        (config->engine_connections_max + process->gateways_count - 1) / process->gateways_count;
+    if (!engine->url.is_https) {
+        return STATUS_OK;
+    }
+    const char *authorities =
+        config->engine_ca_file.length > 0 ? config->engine_ca_file.data : NULL;
+    return transport_tls_client_context(authorities, &engine->tls_context, reterr);
+}
+
+static enum status process_prepare_tls(struct process *process, struct failure *reterr)
+{
+    const struct config *config = process->config;
+    if (config->tls_cert.length == 0) {
+        return STATUS_OK;
+    }
+    return transport_tls_server_context(config->tls_cert.data, config->tls_key.data,
+                                        &process->tls_context, reterr);
+}
+
+/* The public half of the key in the data directory, made if there is none. */
+static enum status process_prepare_local(struct process *process, struct config *config,
+                                         struct failure *reterr)
+{
+    struct slice directory;
+    struct mint *mint = NULL;
+    struct buffer jwks;
+    enum status status = config_data_directory(config, &directory, reterr);
+    if (status == STATUS_OK) {
+        status = mint_open(directory.data, &mint, reterr);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    buffer_init(&jwks, process_local_jwks_bytes_max);
+    mint_append_jwks(mint, &jwks);
+    mint_free(mint);
+    bool copied = !jwks.failed && arena_copy(&config->arena, buffer_slice(&jwks), &process->local_jwks);
+    buffer_clear(&jwks);
+    if (!copied) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    struct trusted_issuer *local = &process->issuers[process->issuers_count++];
+    local->issuer = SLICE(MINT_LOCAL_ISSUER);
+    local->proof = IDENTITY_LOCAL;
+    local->audiences = process->audiences;
+    local->audiences_count = process->audiences_count;
+    return STATUS_OK;
+}
+
+static enum status process_prepare_trust(struct process *process, struct config *config,
+                                         struct failure *reterr)
+{
+    size_t remote = config->oidc_issuer.count;
+    size_t audiences = config->oidc_aud.count;
+    process->issuers = calloc(remote + 1, sizeof(process->issuers[0]));
+    process->audiences = calloc(audiences + 1, sizeof(process->audiences[0]));
+    if (process->issuers == NULL || process->audiences == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < audiences; i++) {
+        process->audiences[i] = config->oidc_aud.items[i];
+    }
+    process->audiences_count = audiences;
+    if (audiences == 0) {
+        process->audiences[process->audiences_count++] = SLICE("attach-gateway");
+    }
+    for (size_t i = 0; i < remote; i++) {
+        process->issuers[i] = (struct trusted_issuer){.issuer = config->oidc_issuer.items[i],
+                                                      .proof = IDENTITY_OIDC,
+                                                      .audiences = process->audiences,
+                                                      .audiences_count = process->audiences_count};
+    }
+    process->issuers_count = process->remote_issuers_count = remote;
+    return config->attach_local ? process_prepare_local(process, config, reterr) : STATUS_OK;
+}
+
+static size_t process_workers(const struct config *config)
+{
+    if (config->workers > 0) {
+        return (size_t)config->workers;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < 1) {
+        return 1;
+    }
+    return cores > process_workers_max ? process_workers_max : (size_t)cores;
+}
+
+enum status process_prepare(struct process *process, struct config *config, struct failure *reterr)
+{
+    struct path_rules *path_rules = NULL;
+    *process = (struct process){.config = config};
+    process->gateways_count = process_workers(config);
+    process->listens_on_loopback = host_is_loopback(config->host);
+    process->admin_on_loopback = host_is_loopback(config->admin_host);
+    enum status status = process_prepare_engine(process, reterr);
+    if (status == STATUS_OK && config->public_url.length > 0) {
+        struct failure reason;
+        status = url_parse(config->public_url, &process->public_url, &reason);
+        if (status != STATUS_OK) {
+            failure_set(reterr, "PUBLIC_URL: %.200s", reason.text);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = process_prepare_tls(process, reterr);
+    }
+    if (status == STATUS_OK) {
+        status = path_rules_create(config->engine_paths, &path_rules, reterr);
+        process->path_rules = path_rules;
+    }
+    if (status == STATUS_OK) {
+        status = process_prepare_trust(process, config, reterr);
+    }
+    return status;
+}
+
+void process_clear(struct process *process)
+{
+    SSL_CTX_free(process->tls_context);
+    SSL_CTX_free(process->engine.tls_context);
+    path_rules_free((struct path_rules *)(uintptr_t)process->path_rules);
+    free(process->issuers);
+    free(process->audiences);
+    free(process->gateways);
+}
+
+void process_append_exposure(const struct process *process, struct buffer *buffer)
+{
+    buffer_append_string(buffer, "exposed, in the order in which it is matched:\n");
+    routes_append(buffer);
+    path_rules_append(process->path_rules, buffer);
+    buffer_append_string(buffer, "tokens are believed from:\n");
+    for (size_t i = 0; i < process->issuers_count; i++) {
+        buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(process->issuers[i].issuer));
+    }
+    buffer_append_string(buffer, "for any of the audiences:\n");
+    for (size_t i = 0; i < process->audiences_count; i++) {
+        buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(process->audiences[i]));
+    }
+    buffer_append_format(buffer, "engine: %.*s\n", SLICE_ARGS(process->config->engine_url));
+}
+
+/* ---- serve ---- */
+
+static void process_log_listener(const char *what, bool is_tls, struct slice host, uint16_t port)
+{
+    bool bare_ipv6 = slice_find(host, ':') < host.length;
+    log_line(LOG_INFO, (struct slice){0}, "%s on %s://%s%.*s%s:%u", what,
+             is_tls ? "https" : "http", bare_ipv6 ? "[" : "", SLICE_ARGS(host),
+             bare_ipv6 ? "]" : "", port);
+}
+
+static enum status process_create_gateways(struct process *process, struct failure *reterr)
+{
+    const struct config *config = process->config;
+    uint16_t port = (uint16_t)config->port;
+    uint16_t admin_port = (uint16_t)config->admin_port;
+    int admin = -1;
+    process->gateways = calloc(process->gateways_count, sizeof(process->gateways[0]));
+    if (process->gateways == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    enum status status = listener_socket(config->admin_host, admin_port, true, &admin, &admin_port, reterr);
+    for (unsigned i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
+        int descriptor = -1;
+        status = listener_socket(config->host, port, i == 0, &descriptor, &port, reterr);
+        if (status == STATUS_OK) {
+            status = gateway_create(process, i, descriptor, i == 0 ? admin : -1,
+                                    &process->gateways[i], reterr);
+        }
+    }
+    if (status == STATUS_OK) {
+        process_log_listener("listening", process->tls_context != NULL, config->host, port);
+        process_log_listener("admin", false, config->admin_host, admin_port);
+    }
+    return status;
+}
+
+enum status process_serve(struct process *process, struct failure *reterr)
+{
+    enum status status = control_create(process, &process->control, reterr);
+    if (status == STATUS_OK) {
+        status = process_create_gateways(process, reterr);
+    }
+    for (size_t i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
+        status = worker_start(&process->gateways[i]->worker, reterr);
+    }
+    if (status == STATUS_OK) {
+        status = control_run(process->control, reterr);
+    }
+    if (status != STATUS_OK) {
+        return status; /* the process ends, and with it whatever was begun */
+    }
+    for (size_t i = 0; i < process->gateways_count; i++) {
+        worker_join(&process->gateways[i]->worker);
+        gateway_free(process->gateways[i]);
+    }
+    control_free(process->control);
+    return STATUS_OK;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * request.h - one request on its way through the steps (steps.def), and everything that is known of it.
+ *
+ * It knows no codec and no socket. It lives from the complete head until the record step; its arena holds whatever must
+ * live as long. Owning worker only. */
+#ifndef AG_GATEWAY_REQUEST_H
+#define AG_GATEWAY_REQUEST_H
+
+#include "auth/session_id.h"
+#include "exchange/identity.h"
+#include "gateway/codec.h"
+#include "gateway/connection.h"
+#include "proxy/relay.h"
+
+enum {
+    request_arena_bytes_max = 512 * 1024,
+    request_id_bytes_max = 128,
+};
+
+struct route;
+
+enum step_result {
+    STEP_NEXT,   /* go on with the next step */
+    STEP_WAIT,   /* exactly one waker was registered; it calls request_run */
+    STEP_ANSWER, /* a reply was given; go to the record step */
+    STEP_DROP,   /* the client is gone; go to the record step */
+};
+
+struct step {
+    const char *name;
+    enum step_result (*run)(struct request *request);
+    void (*cancel)(struct request *request); /* undoes a wait; NULL when there is nothing to undo */
+};
+
+enum step_index {
+#define STEP(name, waits) STEP_##name,
+#include "gateway/steps.def"
+#undef STEP
+    STEP_COUNT,
+};
+
+struct request {
+    struct gateway *gateway;
+    struct connection *connection;
+    const struct codec *codec;
+    enum step_index step;
+    bool running; /* inside the loop of request_run */
+    bool cancelled;
+    struct arena arena;
+    struct request_head head;
+    unsigned head_status; /* the head could not be taken apart: what to answer, and why */
+    struct failure head_failure;
+    /* what the steps found out */
+    const struct route *route;
+    struct slice origin; /* the allowed origin that asks; empty: none */
+    struct slice request_id;
+    struct identity identity;
+    struct cached_session *remembered_session; /* between authenticate and stamp_identity only */
+    struct slice session;
+    char session_digits[session_id_length];
+    bool keys_awaited;   /* the issuer's keys were asked for once */
+    size_t keys_issuer;
+    struct request *keys_next, *keys_previous;
+    /* the body */
+    struct buffer body;  /* collected by read_body; cleared once it is on its way */
+    bool body_collects;
+    bool body_ended;
+    bool body_resumes;    /* the engine takes more, the codec is to be told when the event has settled */
+    /* the engine */
+    struct slice engine_target;
+    bool content_type_json; /* say so to the engine, whatever the client said */
+    struct engine_call call;
+    bool call_began;
+    enum engine_failure engine_failure;
+    bool reply_complete;  /* the engine's */
+    /* the reply and the record */
+    bool replied; /* a head was sent */
+    unsigned status;
+    const char *reason;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t started_us;
+    uint64_t engine_us;
+};
+
+/* From the codec: a head is complete. <head_text> is copied; one that cannot be taken apart makes a request that answers so. NULL without memory. */
+struct request *request_create(struct connection *connection, struct slice head_text);
+
+/* From the codec: what arrived is no head; the request answers <status>. */
+struct request *request_create_refused(struct connection *connection, unsigned status, const struct failure *failure);
+
+/* Runs the steps until one waits or all are done; then <request> may be gone. */
+void request_run(struct request *request);
+
+/* From the codec: a piece of the body, its end. Afterwards the request may be gone. */
+void request_body(struct request *request, struct slice bytes);
+void request_body_end(struct request *request);
+
+/* From the connection: all that one event brought has been passed on. */
+void request_settle(struct request *request);
+
+/* From the connection: the client has taken everything that was kept for it. May end the request. */
+void request_drained(struct request *request);
+
+/* From the codec: the body is not what it claims to be, or does not come. Answers, if nothing was answered yet. <reason> outlives the request. Ends the request. */
+void request_refuse(struct request *request, unsigned status, const char *reason, const char *detail);
+
+/* From the connection: the client is gone. Ends the request. */
+void request_cancel(struct request *request, const char *reason);
+
+#endif
