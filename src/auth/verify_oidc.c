@@ -8,6 +8,7 @@
  * that owns the trust. */
 #include "auth/verifier.h"
 
+#include "auth/issuer_name.h"
 #include "auth/members.h"
 
 enum {
@@ -45,35 +46,19 @@ static bool typ_is_accepted(struct json_value typ, struct arena *arena)
             slice_equals_ignoring_case(text, SLICE("application/at+jwt")));
 }
 
-/* Equal, or equal but for one '/' at the end of either. */
-static bool issuer_equals(struct slice configured, struct slice claimed, bool *ret_is_exact)
-{
-    *ret_is_exact = slice_equals(configured, claimed);
-    struct slice longer = configured.length > claimed.length ? configured : claimed;
-    struct slice shorter = configured.length > claimed.length ? claimed : configured;
-    return *ret_is_exact ||
-           (longer.length == shorter.length + 1 && longer.data[longer.length - 1] == '/' &&
-            slice_starts_with(longer, shorter));
-}
-
 /* False when no issuer is meant. An issuer configured as the empty text means any, see verify.h. */
 static bool issuer_find(const struct trust *trust, struct slice claimed, size_t *ret_index)
 {
     bool is_found = false;
     for (size_t i = 0; i < trust->issuers_count; i++) {
         struct slice configured = trust->issuers[i].issuer;
-        bool is_exact = false;
-        if (configured.length == 0) {
+        if (configured.length == 0 || slice_equals(configured, claimed)) {
             *ret_index = i;
             return true;
         }
-        if (claimed.length > 0 && issuer_equals(configured, claimed, &is_exact) &&
-            (is_exact || !is_found)) {
+        if (!is_found && issuer_name_equals(configured, claimed)) {
             *ret_index = i;
-            is_found = true;
-        }
-        if (is_exact) {
-            return true;
+            is_found = true; /* unless one further down is spelled exactly so */
         }
     }
     return is_found;

@@ -2,7 +2,8 @@
  *
  * arena.h - memory that lives as long as one request and goes at once.
  *
- * Nothing taken from an arena is freed singly. Over its maximum an allocation gives NULL. Owner's thread only. */
+ * Nothing taken from an arena is freed singly. Over its maximum an allocation gives NULL. Owner's
+ * thread only. */
 #ifndef AG_BASE_ARENA_H
 #define AG_BASE_ARENA_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h - the two clocks, kept apart: monotonic for every timeout, wall only for token times, dates and log lines.
- * Any thread. */
+ * clock.h - the two clocks, kept apart: monotonic for every timeout, wall only for token times,
+ * dates and log lines. Any thread. */
 #ifndef AG_BASE_CLOCK_H
 #define AG_BASE_CLOCK_H
 

@@ -62,7 +62,8 @@ size_t slice_find(struct slice text, char byte);
 /* Without leading and trailing SP and HTAB (the OWS of RFC 9110 5.6.3). */
 struct slice slice_trim(struct slice text);
 
-/* Takes the next item off a comma-separated list: trimmed, empty items skipped. False at the end. */
+/* Takes the next item off a comma-separated list: trimmed, empty items skipped. False at the end.
+ */
 bool slice_next_item(struct slice *rest, struct slice *ret_item);
 
 /* Decimal digits only: no sign, no space, not empty, at most <maximum>. False leaves *ret alone. */

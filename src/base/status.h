@@ -2,8 +2,9 @@
  *
  * status.h - how functions say that something went wrong.
  *
- * A function with more than one way to fail returns enum status and writes one sentence for a person
- * into <reterr>. On success <reterr> is untouched, on failure every ret_ parameter is. Any thread. */
+ * A function with more than one way to fail returns enum status and writes one sentence for a
+ * person into <reterr>. On success <reterr> is untouched, on failure every ret_ parameter is. Any
+ * thread. */
 #ifndef AG_BASE_STATUS_H
 #define AG_BASE_STATUS_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * command_serve.c - `attach-gateway [serve]`: loads the configuration and runs the gateway, or with --check says what it would expose. */
+ * command_serve.c - `attach-gateway [serve]`: loads the configuration and runs the gateway, or with
+ * --check says what it would expose. */
 #include "commands/commands.h"
 #include "gateway/process.h"
 

@@ -12,12 +12,14 @@ enum identity_proof {
     IDENTITY_LOCAL, /* a token signed by this gateway's own key */
 };
 
-/* The owner of a row is (issuer, subject), never the subject alone: two issuers may use the same one. */
+/* The owner of a row is (issuer, subject), never the subject alone: two issuers may use the same
+ * one. */
 struct identity {
     enum identity_proof proof;
     struct slice issuer;  /* as configured */
     struct slice subject; /* whole, escapes resolved, never cut */
-    struct slice user;    /* the form X-Attach-User carries: escaped, "issuer|subject" for all but the first issuer */
+    struct slice user; /* the form X-Attach-User carries: escaped, "issuer|subject" for all but the
+                          first issuer */
 };
 
 #endif

@@ -12,7 +12,8 @@ static void access_log_flush(struct access_log *log)
 {
     size_t written = 0;
     while (written < log->lines.length) {
-        ssize_t count = write(STDERR_FILENO, log->lines.data + written, log->lines.length - written);
+        ssize_t count =
+            write(STDERR_FILENO, log->lines.data + written, log->lines.length - written);
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -26,8 +27,7 @@ static void access_log_flush(struct access_log *log)
 
 static void access_log_flush_due(struct deadline *deadline)
 {
-    access_log_flush(
-        (struct access_log *)((char *)deadline - offsetof(struct access_log, flush)));
+    access_log_flush((struct access_log *)((char *)deadline - offsetof(struct access_log, flush)));
 }
 
 void access_log_init(struct access_log *log, uv_loop_t *loop)

@@ -2,8 +2,9 @@
  *
  * access_log.h - one line per request, written in batches.
  *
- * Lines collect for at most access_log_delay_ms or until access_log_bytes_max are there, since a system call for each would cost as much
- * as relaying the request. They are written out when the worker ends. Owning worker only. */
+ * Lines collect for at most access_log_delay_ms or until access_log_bytes_max are there, since a
+ * system call for each would cost as much as relaying the request. They are written out when the
+ * worker ends. Owning worker only. */
 #ifndef AG_GATEWAY_ACCESS_LOG_H
 #define AG_GATEWAY_ACCESS_LOG_H
 

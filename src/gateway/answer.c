@@ -22,17 +22,14 @@ void answer(struct request *request, unsigned status, struct slice content_type,
     for (size_t i = 0; i < fields_count; i++) {
         all[count++] = fields[i];
     }
-    all[count++] =
-        (struct field){.name = SLICE("Date"), .value = gateway_date(request->gateway)};
+    all[count++] = (struct field){.name = SLICE("Date"), .value = gateway_date(request->gateway)};
     all[count++] = (struct field){.name = SLICE("Content-Type"), .value = content_type};
     all[count++] = (struct field){.name = SLICE("Cache-Control"), .value = SLICE("no-store")};
-    all[count++] =
-        (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
+    all[count++] = (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
     if (request->session.length > 0) {
         all[count++] =
             (struct field){.name = SLICE("X-Attach-User"), .value = request->identity.user};
-        all[count++] =
-            (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
+        all[count++] = (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
     }
     count += cors_reply_fields(request, all + count);
     const struct reply_head head = {

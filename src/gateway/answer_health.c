@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * answer_health.c - GET /healthz and /readyz: public, so they say yes or no and nothing else. Owning worker only. */
+ * answer_health.c - GET /healthz and /readyz: public, so they say yes or no and nothing else.
+ * Owning worker only. */
 #include "gateway/answer.h"
 #include "gateway/request.h"
 

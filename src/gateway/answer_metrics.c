@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * answer_metrics.c - GET /metrics of the admin listener: the counters of all workers added up. Runs on the first worker, reads the others'
- * atomics. */
+ * answer_metrics.c - GET /metrics of the admin listener: the counters of all workers added up. Runs
+ * on the first worker, reads the others' atomics. */
 #include "gateway/answer.h"
 #include "gateway/request.h"
 
@@ -23,8 +23,8 @@ static void answer_metrics_engine_connections(struct buffer *body, const struct 
 void answer_metrics(struct request *request)
 {
     const struct process *process = request->gateway->process;
-    const struct metrics **sets = arena_allocate_zeroed(
-        &request->arena, process->gateways_count, sizeof(const struct metrics *));
+    const struct metrics **sets = arena_allocate_zeroed(&request->arena, process->gateways_count,
+                                                        sizeof(const struct metrics *));
     struct slice stable;
     struct buffer body;
     if (sets == NULL) {

@@ -2,8 +2,8 @@
  *
  * codec.h - what a client connection speaks, seen from both sides.
  *
- * A request and its steps know only these functions, so a second codec fits beside the first: one connection_<codec>.c with a
- * const struct codec. Owning worker only. */
+ * A request and its steps know only these functions, so a second codec fits beside the first: one
+ * connection_<codec>.c with a const struct codec. Owning worker only. */
 #ifndef AG_GATEWAY_CODEC_H
 #define AG_GATEWAY_CODEC_H
 
@@ -26,14 +26,16 @@ struct reply_head {
 struct codec {
     const char *name;
 
-    /* Connection side. Bytes have arrived, or may be looked at again: takes what it can use from the front and says how much. */
+    /* Connection side. Bytes have arrived, or may be looked at again: takes what it can use from
+     * the front and says how much. */
     size_t (*received)(struct connection *connection, struct slice bytes);
     /* The time for a head, or for more of a body, is over. */
     void (*timed_out)(struct connection *connection);
     /* Everything kept for the client has been written; only told in CONNECTION_FLUSH. */
     void (*written)(struct connection *connection);
 
-    /* Request side. The request's body may flow now, to request_body(); asks for it if the client waits to be asked. */
+    /* Request side. The request's body may flow now, to request_body(); asks for it if the client
+     * waits to be asked. */
     void (*body_start)(struct request *request);
     void (*body_pause)(struct request *request);
     void (*body_resume)(struct request *request);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define CONNECTION_OF(pointer, member)                                                             \
-    ((struct connection *)((char *)(pointer) - offsetof(struct connection, member)))
+    ((struct connection *)((char *)(pointer)-offsetof(struct connection, member)))
 
 /* ---- states and time ---- */
 
@@ -64,7 +64,8 @@ void connection_enter(struct connection *connection, enum connection_state state
     }
 }
 
-/* While a request runs, the client is waited for in two ways, and its not reading counts before its not sending. */
+/* While a request runs, the client is waited for in two ways, and its not reading counts before its
+ * not sending. */
 static void connection_wait_for(struct connection *connection, bool progress)
 {
     const struct config *config = connection->gateway->config;
@@ -273,8 +274,8 @@ void connection_process(struct connection *connection)
     connection_update(connection);
 }
 
-/* The client sends nothing more. Unless CLIENT_HALF_CLOSE says otherwise that means it is gone, and what it asked for is
- * not worth the engine's time. */
+/* The client sends nothing more. Unless CLIENT_HALF_CLOSE says otherwise that means it is gone, and
+ * what it asked for is not worth the engine's time. */
 static void connection_input_ended(struct connection *connection)
 {
     bool in_request =
@@ -440,9 +441,8 @@ void connection_accept(struct gateway *gateway, int take_descriptor,
 
 static void connection_handle_closed(uv_handle_t *handle)
 {
-    struct connection *connection = handle->type == UV_TIMER
-                                        ? CONNECTION_OF(handle, deadline.timer)
-                                        : CONNECTION_OF(handle, watch.poll);
+    struct connection *connection = handle->type == UV_TIMER ? CONNECTION_OF(handle, deadline.timer)
+                                                             : CONNECTION_OF(handle, watch.poll);
     if (--connection->handles_open == 0) {
         free(connection);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * connection_h1.c - HTTP/1.1 (RFC 9112) on a client connection: finds heads and bodies in what arrives, frames replies.
+ * connection_h1.c - HTTP/1.1 (RFC 9112) on a client connection: finds heads and bodies in what
+ * arrives, frames replies.
  *
  * It knows no route and no token; it does not decide, it translates. Owning worker only. */
 #include "gateway/connection.h"
@@ -160,7 +161,8 @@ static void h1_timed_out(struct connection *connection)
     } else if (nothing_came) {
         connection_close(connection, false);
     } else {
-        h1_begin_request(connection, request_create_refused(connection, 408, &h1_timed_out_failure));
+        h1_begin_request(connection,
+                         request_create_refused(connection, 408, &h1_timed_out_failure));
     }
 }
 
@@ -195,8 +197,8 @@ static void h1_body_resume(struct request *request)
 
 /* ---- the request's side: the reply ---- */
 
-/* Text written by us lives in the gather until it is sent. A reply head that does not fit breaks the connection: it cannot happen below the caps on
- * engine heads and on our own fields. */
+/* Text written by us lives in the gather until it is sent. A reply head that does not fit breaks
+ * the connection: it cannot happen below the caps on engine heads and on our own fields. */
 static void h1_put(struct connection *connection, struct slice text)
 {
     struct gather *gather = connection->gateway->worker.gather;
@@ -345,7 +347,8 @@ static void h1_reply_abort(struct request *request)
 {
     struct connection *connection = request->connection;
     struct connection_h1 *h1 = &connection->h1;
-    /* A length that is not reached and a last chunk that does not come show it; the plain end of an HTTP/1.0 reply does not. */
+    /* A length that is not reached and a last chunk that does not come show it; the plain end of an
+     * HTTP/1.0 reply does not. */
     h1->abort_after = h1->reply_has_body && !h1->reply_chunked && request->head.minor_version == 0;
     h1->close_after = true;
 }
@@ -382,7 +385,8 @@ static void h1_request_over(struct connection *connection)
         return;
     }
     if (connection->body_expected) {
-        connection->h1.close_after = true; /* what is left of the body cannot be told from a request */
+        connection->h1.close_after =
+            true; /* what is left of the body cannot be told from a request */
     }
     if (connection->output.length > 0) {
         connection_enter(connection, CONNECTION_FLUSH);

@@ -60,8 +60,8 @@ size_t cors_reply_fields(const struct request *request, struct field *ret_fields
         return 0;
     }
     if (request->origin.length > 0) {
-        ret_fields[count++] = (struct field){.name = SLICE("Access-Control-Allow-Origin"),
-                                             .value = request->origin};
+        ret_fields[count++] =
+            (struct field){.name = SLICE("Access-Control-Allow-Origin"), .value = request->origin};
         ret_fields[count++] = (struct field){.name = SLICE("Access-Control-Allow-Credentials"),
                                              .value = SLICE("true")};
         ret_fields[count++] = (struct field){

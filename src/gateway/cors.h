@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cors.h - which pages may call the gateway from a browser (the Fetch standard's CORS protocol), as the original did it.
+ * cors.h - which pages may call the gateway from a browser (the Fetch standard's CORS protocol), as
+ * the original did it.
  *
  * The gateway alone decides: what an engine says about origins is dropped. Owning worker only. */
 #ifndef AG_GATEWAY_CORS_H
@@ -13,7 +14,8 @@ enum { cors_fields_max = 4 };
 /* The request's Origin when CORS_ORIGINS has it, else empty. */
 struct slice cors_allowed_origin(const struct request *request);
 
-/* OPTIONS with Origin and Access-Control-Request-Method: the browser asks, not the page; it carries no token. */
+/* OPTIONS with Origin and Access-Control-Request-Method: the browser asks, not the page; it carries
+ * no token. */
 bool cors_is_preflight(const struct request *request);
 void cors_answer_preflight(struct request *request);
 

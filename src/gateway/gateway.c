@@ -82,8 +82,8 @@ static enum status gateway_make_parts(struct gateway *gateway, struct failure *r
     if (status != STATUS_OK) {
         return status;
     }
-    gateway->token_cache = token_cache_create(
-        config->token_cache_entries, config->token_cache_entries * token_cache_bytes_each);
+    gateway->token_cache = token_cache_create(config->token_cache_entries,
+                                              config->token_cache_entries * token_cache_bytes_each);
     if (gateway->token_cache == NULL) {
         failure_set(reterr, "out of memory");
         return STATUS_NO_MEMORY;
@@ -113,9 +113,9 @@ enum status gateway_create(struct process *process, unsigned index, int take_des
         status = gateway_make_parts(gateway, reterr);
     }
     if (status == STATUS_OK) {
-        status = listener_open(&gateway->listener, &gateway->worker.loop, take_descriptor,
-                               gateway_admits, gateway_not_accepted, gateway_accepted, gateway,
-                               reterr);
+        status =
+            listener_open(&gateway->listener, &gateway->worker.loop, take_descriptor,
+                          gateway_admits, gateway_not_accepted, gateway_accepted, gateway, reterr);
     }
     if (status == STATUS_OK && take_admin_descriptor >= 0) {
         status = listener_open(&gateway->admin_listener, &gateway->worker.loop,
@@ -163,7 +163,8 @@ struct slice gateway_date(struct gateway *gateway)
         struct tm parts;
         gateway->date_s = now_s;
         gmtime_r(&time, &parts);
-        /* strftime's names follow the locale, which is never set: the C locale's are the protocol's. */
+        /* strftime's names follow the locale, which is never set: the C locale's are the
+         * protocol's. */
         strftime(gateway->date, sizeof(gateway->date), "%a, %d %b %Y %H:%M:%S GMT", &parts);
     }
     return slice_from_string(gateway->date);

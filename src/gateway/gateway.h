@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * gateway.h - everything one worker has: its connections, keys, engine pool, counters. Nothing here is shared; what comes from
- * elsewhere comes as a letter.
+ * gateway.h - everything one worker has: its connections, keys, engine pool, counters. Nothing here
+ * is shared; what comes from elsewhere comes as a letter.
  *
  * Owning worker only, but for gateway_post_* and the metrics, which any thread may use. */
 #ifndef AG_GATEWAY_GATEWAY_H
@@ -27,14 +27,14 @@ struct process {
     const struct config *config;
     struct engine engine;
     const struct path_rules *path_rules;
-    SSL_CTX *tls_context;          /* of the public listener; NULL: plain */
+    SSL_CTX *tls_context; /* of the public listener; NULL: plain */
     struct slice *audiences;
     size_t audiences_count;
     struct trusted_issuer *issuers; /* without keys: each worker has its own copy */
     size_t issuers_count;
-    size_t remote_issuers_count;   /* the first ones, whose keys are fetched; a local one follows */
-    struct slice local_jwks;       /* empty without local mode */
-    struct url public_url;         /* host empty when PUBLIC_URL is not set */
+    size_t remote_issuers_count; /* the first ones, whose keys are fetched; a local one follows */
+    struct slice local_jwks;     /* empty without local mode */
+    struct url public_url;       /* host empty when PUBLIC_URL is not set */
     bool listens_on_loopback;
     bool admin_on_loopback;
     struct control *control;
@@ -48,8 +48,8 @@ struct process {
 /* Requests that wait for the keys of one issuer, and what this worker knows of them. */
 struct key_wait {
     struct request *first;
-    bool asked;               /* a letter is on its way, the answer will wake all */
-    uint64_t answered_ms;     /* on the loop's clock; 0: never */
+    bool asked;           /* a letter is on its way, the answer will wake all */
+    uint64_t answered_ms; /* on the loop's clock; 0: never */
 };
 
 struct gateway {
@@ -73,9 +73,11 @@ struct gateway {
     bool ended;
 };
 
-/* Main thread, before worker_start. The listeners are taken; <admin_descriptor> is -1 for all but the first. */
+/* Main thread, before worker_start. The listeners are taken; <admin_descriptor> is -1 for all but
+ * the first. */
 enum status gateway_create(struct process *process, unsigned index, int take_descriptor,
-                           int take_admin_descriptor, struct gateway **ret, struct failure *reterr) MUST_CHECK;
+                           int take_admin_descriptor, struct gateway **ret,
+                           struct failure *reterr) MUST_CHECK;
 
 /* Main thread, after the worker was joined. Takes NULL. */
 void gateway_free(struct gateway *gateway);

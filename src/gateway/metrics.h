@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics.h - counters of one worker. Written by the owning worker only, read by any: plain atomic loads and stores, no lock. */
+ * metrics.h - counters of one worker. Written by the owning worker only, read by any: plain atomic
+ * loads and stores, no lock. */
 #ifndef AG_GATEWAY_METRICS_H
 #define AG_GATEWAY_METRICS_H
 
@@ -23,7 +24,8 @@ struct metrics {
 
 static inline void metric_bump(atomic_uint_fast64_t *value, uint64_t amount)
 {
-    /* One writer, so that a load and a store are enough: a locked add would cost more than the rest. */
+    /* One writer, so that a load and a store are enough: a locked add would cost more than the
+     * rest. */
     uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
     atomic_store_explicit(value, now + amount, memory_order_relaxed);
 }

@@ -18,8 +18,9 @@ struct path_rules {
     struct path_rule rules[];
 };
 
-/* Inference and what only reads. Not here, because they change or reveal the engine: Ollama's pull, push, create, copy, delete
- * and blobs; vLLM's sleep, LoRA loading, profiling, cache resets and metrics. A GET rule allows HEAD. */
+/* Inference and what only reads. Not here, because they change or reveal the engine: Ollama's pull,
+ * push, create, copy, delete and blobs; vLLM's sleep, LoRA loading, profiling, cache resets and
+ * metrics. A GET rule allows HEAD. */
 static const char *const path_rules_default[] = {
     "POST /api/chat",
     "POST /api/generate",

@@ -75,7 +75,8 @@ static enum status process_prepare_local(struct process *process, struct config 
     buffer_init(&jwks, process_local_jwks_bytes_max);
     mint_append_jwks(mint, &jwks);
     mint_free(mint);
-    bool copied = !jwks.failed && arena_copy(&config->arena, buffer_slice(&jwks), &process->local_jwks);
+    bool copied =
+        !jwks.failed && arena_copy(&config->arena, buffer_slice(&jwks), &process->local_jwks);
     buffer_clear(&jwks);
     if (!copied) {
         failure_set(reterr, "out of memory");
@@ -188,9 +189,8 @@ void process_append_exposure(const struct process *process, struct buffer *buffe
 static void process_log_listener(const char *what, bool is_tls, struct slice host, uint16_t port)
 {
     bool bare_ipv6 = slice_find(host, ':') < host.length;
-    log_line(LOG_INFO, (struct slice){0}, "%s on %s://%s%.*s%s:%u", what,
-             is_tls ? "https" : "http", bare_ipv6 ? "[" : "", SLICE_ARGS(host),
-             bare_ipv6 ? "]" : "", port);
+    log_line(LOG_INFO, (struct slice){0}, "%s on %s://%s%.*s%s:%u", what, is_tls ? "https" : "http",
+             bare_ipv6 ? "[" : "", SLICE_ARGS(host), bare_ipv6 ? "]" : "", port);
 }
 
 static enum status process_create_gateways(struct process *process, struct failure *reterr)
@@ -204,7 +204,8 @@ static enum status process_create_gateways(struct process *process, struct failu
         failure_set(reterr, "out of memory");
         return STATUS_NO_MEMORY;
     }
-    enum status status = listener_socket(config->admin_host, admin_port, true, &admin, &admin_port, reterr);
+    enum status status =
+        listener_socket(config->admin_host, admin_port, true, &admin, &admin_port, reterr);
     for (unsigned i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
         int descriptor = -1;
         status = listener_socket(config->host, port, i == 0, &descriptor, &port, reterr);

@@ -6,8 +6,10 @@
 
 #include "gateway/gateway.h"
 
-/* Loads everything the workers share: TLS files, engine, trust roots, path rules. The texts name the option at fault. <config> is borrowed for the life of <process>. */
-enum status process_prepare(struct process *process, struct config *config, struct failure *reterr) MUST_CHECK;
+/* Loads everything the workers share: TLS files, engine, trust roots, path rules. The texts name
+ * the option at fault. <config> is borrowed for the life of <process>. */
+enum status process_prepare(struct process *process, struct config *config,
+                            struct failure *reterr) MUST_CHECK;
 void process_clear(struct process *process);
 
 /* Listens, starts the workers, returns when all is done after SIGTERM or SIGINT. */

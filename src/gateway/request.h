@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * request.h - one request on its way through the steps (steps.def), and everything that is known of it.
+ * request.h - one request on its way through the steps (steps.def), and everything that is known of
+ * it.
  *
- * It knows no codec and no socket. It lives from the complete head until the record step; its arena holds whatever must
- * live as long. Owning worker only. */
+ * It knows no codec and no socket. It lives from the complete head until the record step; its arena
+ * holds whatever must live as long. Owning worker only. */
 #ifndef AG_GATEWAY_REQUEST_H
 #define AG_GATEWAY_REQUEST_H
 
@@ -59,21 +60,22 @@ struct request {
     struct cached_session *remembered_session; /* between authenticate and stamp_identity only */
     struct slice session;
     char session_digits[session_id_length];
-    bool keys_awaited;   /* the issuer's keys were asked for once */
+    bool keys_awaited; /* the issuer's keys were asked for once */
     size_t keys_issuer;
     struct request *keys_next, *keys_previous;
     /* the body */
-    struct buffer body;  /* collected by read_body; cleared once it is on its way */
+    struct buffer body; /* collected by read_body; cleared once it is on its way */
     bool body_collects;
     bool body_ended;
-    bool body_resumes;    /* the engine takes more, the codec is to be told when the event has settled */
+    bool body_resumes; /* the engine takes more, the codec is to be told when the event has settled
+                        */
     /* the engine */
     struct slice engine_target;
     bool content_type_json; /* say so to the engine, whatever the client said */
     struct engine_call call;
     bool call_began;
     enum engine_failure engine_failure;
-    bool reply_complete;  /* the engine's */
+    bool reply_complete; /* the engine's */
     /* the reply and the record */
     bool replied; /* a head was sent */
     unsigned status;
@@ -84,11 +86,13 @@ struct request {
     uint64_t engine_us;
 };
 
-/* From the codec: a head is complete. <head_text> is copied; one that cannot be taken apart makes a request that answers so. NULL without memory. */
+/* From the codec: a head is complete. <head_text> is copied; one that cannot be taken apart makes a
+ * request that answers so. NULL without memory. */
 struct request *request_create(struct connection *connection, struct slice head_text);
 
 /* From the codec: what arrived is no head; the request answers <status>. */
-struct request *request_create_refused(struct connection *connection, unsigned status, const struct failure *failure);
+struct request *request_create_refused(struct connection *connection, unsigned status,
+                                       const struct failure *failure);
 
 /* Runs the steps until one waits or all are done; then <request> may be gone. */
 void request_run(struct request *request);
@@ -100,11 +104,14 @@ void request_body_end(struct request *request);
 /* From the connection: all that one event brought has been passed on. */
 void request_settle(struct request *request);
 
-/* From the connection: the client has taken everything that was kept for it. May end the request. */
+/* From the connection: the client has taken everything that was kept for it. May end the request.
+ */
 void request_drained(struct request *request);
 
-/* From the codec: the body is not what it claims to be, or does not come. Answers, if nothing was answered yet. <reason> outlives the request. Ends the request. */
-void request_refuse(struct request *request, unsigned status, const char *reason, const char *detail);
+/* From the codec: the body is not what it claims to be, or does not come. Answers, if nothing was
+ * answered yet. <reason> outlives the request. Ends the request. */
+void request_refuse(struct request *request, unsigned status, const char *reason,
+                    const char *detail);
 
 /* From the connection: the client is gone. Ends the request. */
 void request_cancel(struct request *request, const char *reason);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * routes.c - routes.def as a table. A handful of rows: comparing them in order is quicker than any cleverness. */
+ * routes.c - routes.def as a table. A handful of rows: comparing them in order is quicker than any
+ * cleverness. */
 #include "gateway/routes.h"
 
 #include "gateway/answer.h"
@@ -44,10 +45,9 @@ void routes_append(struct buffer *buffer)
 {
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
-        buffer_append_format(buffer, "  %-6s %-4s %-16s %-12s %s\n",
-                             route->listener == ROUTE_ADMIN ? "admin" : "public", route->method,
-                             route->path,
-                             route->authentication == ROUTE_NOBODY ? "no token" : "bearer token",
-                             route->summary);
+        buffer_append_format(
+            buffer, "  %-6s %-4s %-16s %-12s %s\n",
+            route->listener == ROUTE_ADMIN ? "admin" : "public", route->method, route->path,
+            route->authentication == ROUTE_NOBODY ? "no token" : "bearer token", route->summary);
     }
 }

@@ -24,8 +24,10 @@ struct route {
 /* The route of what goes to the engine. */
 extern const struct route route_engine;
 
-/* NULL: no row has this path on this listener. <ret_allow> is the method that the path has, when <method> is another one; then the route must not be answered. */
-const struct route *route_find(enum route_listener listener, struct slice method, struct slice path, const char **ret_allow);
+/* NULL: no row has this path on this listener. <ret_allow> is the method that the path has, when
+ * <method> is another one; then the route must not be answered. */
+const struct route *route_find(enum route_listener listener, struct slice method, struct slice path,
+                               const char **ret_allow);
 
 /* The table as text, for --check. */
 void routes_append(struct buffer *buffer);

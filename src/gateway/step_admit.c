@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_admit.c - may this caller do that? Own routes answer here; what goes to the engine must be on the list of
- * ENGINE_PATHS. Quotas will be asked here. Owning worker only. */
+ * step_admit.c - may this caller do that? Own routes answer here; what goes to the engine must be
+ * on the list of ENGINE_PATHS. Quotas will be asked here. Owning worker only. */
 #include "gateway/answer.h"
 #include "gateway/path_rules.h"
 #include "gateway/routes.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_authenticate.c - who is calling? A token seen before is found in the cache; otherwise it is verified, after its issuer's keys were
- * fetched if need be. Owning worker only. */
+ * step_authenticate.c - who is calling? A token seen before is found in the cache; otherwise it is
+ * verified, after its issuer's keys were fetched if need be. Owning worker only. */
 #include "auth/bearer.h"
 #include "base/clock.h"
 #include "gateway/answer.h"
@@ -11,7 +11,8 @@
 
 #define REALM "Bearer realm=\"attach-gateway\""
 
-/* What each class of denial looks like to the client (RFC 6750 3). The exact reason is for the log. */
+/* What each class of denial looks like to the client (RFC 6750 3). The exact reason is for the log.
+ */
 static const struct denial {
     unsigned status;
     struct slice challenge; /* empty: none */
@@ -58,7 +59,8 @@ static bool authenticate_keep_identity(struct request *request, const struct ide
            arena_copy(arena, identity->user, &request->identity.user);
 }
 
-static enum step_result authenticate_accept(struct request *request, const struct identity *identity)
+static enum step_result authenticate_accept(struct request *request,
+                                            const struct identity *identity)
 {
     if (!authenticate_keep_identity(request, identity)) {
         answer_detail(request, 503, "out_of_memory", "out of memory");
@@ -96,16 +98,17 @@ void step_authenticate_cancel(struct request *request)
     request->keys_next = request->keys_previous = NULL;
 }
 
-/* Joins those that wait already, or asks the control thread. An answer younger than the cooldown is not asked for again: nothing would come of
- * it, and a flood of unknown keys would become a flood of letters. */
+/* Joins those that wait already, or asks the control thread. An answer younger than the cooldown is
+ * not asked for again: nothing would come of it, and a flood of unknown keys would become a flood
+ * of letters. */
 static enum step_result authenticate_await_keys(struct request *request,
                                                 const struct verification *verification)
 {
     struct gateway *gateway = request->gateway;
     struct key_wait *wait = &gateway->key_waits[verification->issuer_index];
     uint64_t now_ms = uv_now(&gateway->worker.loop);
-    bool asked_lately = wait->answered_ms != 0 &&
-                        now_ms - wait->answered_ms < gateway->config->jwks_cooldown_ms;
+    bool asked_lately =
+        wait->answered_ms != 0 && now_ms - wait->answered_ms < gateway->config->jwks_cooldown_ms;
     bool has_no_keys = verification->issuer_index >= gateway->process->remote_issuers_count;
     if (request->keys_awaited || has_no_keys || (asked_lately && !wait->asked)) {
         return authenticate_deny(request, verification->reason);

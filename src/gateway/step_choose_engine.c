@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_choose_engine.c - where the request goes. There is one engine; what is chosen is the path it knows the call by. Owning worker only. */
+ * step_choose_engine.c - where the request goes. There is one engine; what is chosen is the path it
+ * knows the call by. Owning worker only. */
 #include "gateway/steps.h"
 
 enum step_result step_choose_engine(struct request *request)

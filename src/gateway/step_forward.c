@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_forward.c - the request leaves for the engine: hop-by-hop fields are taken off first, then ours are put on. Owning worker only. */
+ * step_forward.c - the request leaves for the engine: hop-by-hop fields are taken off first, then
+ * ours are put on. Owning worker only. */
 #include "gateway/answer.h"
 #include "gateway/cors.h"
 #include "gateway/steps.h"
@@ -74,15 +75,13 @@ static struct field *forward_fields(struct request *request, size_t *ret_count)
         }
     }
     if (request->content_type_json) {
-        fields[count++] = (struct field){.name = SLICE("Content-Type"),
-                                         .value = SLICE("application/json")};
+        fields[count++] =
+            (struct field){.name = SLICE("Content-Type"), .value = SLICE("application/json")};
     }
     fields[count++] =
         (struct field){.name = SLICE("X-Attach-User"), .value = request->identity.user};
-    fields[count++] =
-        (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
-    fields[count++] =
-        (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
+    fields[count++] = (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
+    fields[count++] = (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
     if (request->gateway->config->engine_api_key.length > 0 &&
         !forward_add_key(request, &fields[count++])) {
         return NULL;

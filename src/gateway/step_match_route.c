@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_match_route.c - what is asked, and may this host and this page ask at all? Answers what needs no caller: heads that are no heads,
- * foreign hosts, preflights, public routes. Owning worker only. */
+ * step_match_route.c - what is asked, and may this host and this page ask at all? Answers what
+ * needs no caller: heads that are no heads, foreign hosts, preflights, public routes. Owning worker
+ * only. */
 #include "gateway/answer.h"
 #include "gateway/cors.h"
 #include "gateway/routes.h"
 #include "gateway/steps.h"
 
-/* A page of another site can make a browser look up its own name as 127.0.0.1 and so reach a listener that only
- * loopback can reach. Its requests carry that name as Host. */
+/* A page of another site can make a browser look up its own name as 127.0.0.1 and so reach a
+ * listener that only loopback can reach. Its requests carry that name as Host. */
 static bool match_route_host_is_foreign(const struct request *request)
 {
     const struct process *process = request->gateway->process;
@@ -25,8 +26,7 @@ static bool match_route_host_is_foreign(const struct request *request)
     if (!host_parse(request->head.host, &host, &port)) {
         return true;
     }
-    if (host_is_loopback(host) ||
-        slice_equals_ignoring_case(host, process->public_url.host)) {
+    if (host_is_loopback(host) || slice_equals_ignoring_case(host, process->public_url.host)) {
         return false;
     }
     for (size_t i = 0; i < config->allowed_hosts.count; i++) {
@@ -67,7 +67,8 @@ enum step_result step_match_route(struct request *request)
         return STEP_ANSWER;
     }
     if (slice_equals(head->method, SLICE("TRACE"))) {
-        /* It would show the caller what we add for the engine, its key included (RFC 9110 9.3.8). */
+        /* It would show the caller what we add for the engine, its key included (RFC 9110 9.3.8).
+         */
         answer_detail(request, 501, "trace_refused", "TRACE is not supported");
         return STEP_ANSWER;
     }
@@ -79,8 +80,8 @@ enum step_result step_match_route(struct request *request)
         return STEP_ANSWER;
     }
     bool is_admin = request->connection->is_admin;
-    request->route = route_find(is_admin ? ROUTE_ADMIN : ROUTE_PUBLIC, head->method,
-                                head->target.path, &allow);
+    request->route =
+        route_find(is_admin ? ROUTE_ADMIN : ROUTE_PUBLIC, head->method, head->target.path, &allow);
     if (allow != NULL) {
         return match_route_method_not_allowed(request, allow);
     }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_read_body.c - the one place where a body is looked at before it goes on: POST /api/chat, whose callers may send `prompt` where
- * the engine wants `messages`. Everything else streams past. Owning worker only. */
+ * step_read_body.c - the one place where a body is looked at before it goes on: POST /api/chat,
+ * whose callers may send `prompt` where the engine wants `messages`. Everything else streams past.
+ * Owning worker only. */
 #include "base/json.h"
 #include "gateway/answer.h"
 #include "gateway/steps.h"
 
-enum { prompt_help_bytes_max = 64 * 1024 }; /* a longer body was not typed by hand and passes as it is */
+enum {
+    prompt_help_bytes_max = 64 * 1024
+}; /* a longer body was not typed by hand and passes as it is */
 
 static bool read_body_is_needed(const struct request *request)
 {
@@ -14,7 +17,8 @@ static bool read_body_is_needed(const struct request *request)
            slice_equals(request->head.target.path, SLICE("/api/chat"));
 }
 
-/* {"prompt": "x"} becomes {"messages":[{"role":"user","content":"x"}]}; every other byte stays where it is. */
+/* {"prompt": "x"} becomes {"messages":[{"role":"user","content":"x"}]}; every other byte stays
+ * where it is. */
 static void read_body_rewrite(struct request *request, struct slice name_with_value,
                               struct json_value prompt)
 {
@@ -83,10 +87,9 @@ enum step_result step_read_body(struct request *request)
     if (!read_body_is_needed(request)) {
         return STEP_NEXT;
     }
-    bool too_long =
-        request->head.framing == BODY_LENGTH
-            ? request->head.content_length > prompt_help_bytes_max
-            : request->body.length > prompt_help_bytes_max;
+    bool too_long = request->head.framing == BODY_LENGTH
+                        ? request->head.content_length > prompt_help_bytes_max
+                        : request->body.length > prompt_help_bytes_max;
     if (too_long || request->body.failed) {
         request->body_collects = false;
         return STEP_NEXT;

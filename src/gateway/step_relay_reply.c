@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_relay_reply.c - the engine's reply passes to the client as it arrives; when there is none, the client learns that much.
- * Owning worker only. */
+ * step_relay_reply.c - the engine's reply passes to the client as it arrives; when there is none,
+ * the client learns that much. Owning worker only. */
 #include "base/clock.h"
 #include "gateway/answer.h"
 #include "gateway/cors.h"
 #include "gateway/steps.h"
 
 #define REQUEST_OF(call_pointer)                                                                   \
-    ((struct request *)((char *)(call_pointer) - offsetof(struct request, call)))
+    ((struct request *)((char *)(call_pointer)-offsetof(struct request, call)))
 
 enum { relay_own_fields_max = 3 + cors_fields_max };
 
@@ -48,10 +48,8 @@ static void relay_reply_head(struct engine_call *call, const struct response_hea
     }
     fields[count++] =
         (struct field){.name = SLICE("X-Attach-User"), .value = request->identity.user};
-    fields[count++] =
-        (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
-    fields[count++] =
-        (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
+    fields[count++] = (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
+    fields[count++] = (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
     count += cors_reply_fields(request, fields + count);
     const struct reply_head reply = {
         .status = head->status,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_stamp_identity.c - the session of the proven caller. What the client sent as X-Attach-* is never passed on (step_forward.c); the
- * one thing it may do is name a session inside its own user. Owning worker only. */
+ * step_stamp_identity.c - the session of the proven caller. What the client sent as X-Attach-* is
+ * never passed on (step_forward.c); the one thing it may do is name a session inside its own user.
+ * Owning worker only. */
 #include "gateway/answer.h"
 #include "gateway/routes.h"
 #include "gateway/steps.h"
 
-/* The client's own X-Attach-Session: exactly one, spelled with hyphens, not empty. Others count as not sent. */
+/* The client's own X-Attach-Session: exactly one, spelled with hyphens, not empty. Others count as
+ * not sent. */
 static bool stamp_identity_named_session(const struct request *request, struct slice *ret_name)
 {
     size_t found = 0;
@@ -50,7 +52,8 @@ enum step_result step_stamp_identity(struct request *request)
     if (request->identity.proof == IDENTITY_UNPROVEN) {
         if (request->route->authentication != ROUTE_NOBODY) {
             answer_detail(request, 500, "unproven_identity", "Internal Server Error");
-            return STEP_ANSWER; /* never reached; a mistake before this step must not let anybody in */
+            return STEP_ANSWER; /* never reached; a mistake before this step must not let anybody in
+                                 */
         }
         return STEP_NEXT;
     }

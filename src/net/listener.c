@@ -146,12 +146,14 @@ static void listener_rested(struct deadline *deadline)
 }
 
 enum status listener_open(struct listener *listener, uv_loop_t *loop, int take_descriptor,
-                          listener_admits *admits,
-                          listener_not_accepted *not_accepted, listener_accepted *accepted, void *owner,
-                          struct failure *reterr)
+                          listener_admits *admits, listener_not_accepted *not_accepted,
+                          listener_accepted *accepted, void *owner, struct failure *reterr)
 {
-    *listener = (struct listener){
-        .descriptor = take_descriptor, .admits = admits, .not_accepted = not_accepted, .accepted = accepted, .owner = owner};
+    *listener = (struct listener){.descriptor = take_descriptor,
+                                  .admits = admits,
+                                  .not_accepted = not_accepted,
+                                  .accepted = accepted,
+                                  .owner = owner};
     int error = watch_open(&listener->watch, loop, take_descriptor, listener_ready);
     if (error != 0) {
         close(take_descriptor);

@@ -45,7 +45,8 @@ enum status listener_socket(struct slice host, uint16_t port, bool first, int *r
 
 /* Owning worker only, from here on. */
 enum status listener_open(struct listener *listener, uv_loop_t *loop, int take_descriptor,
-                          listener_admits *admits, listener_not_accepted *not_accepted, listener_accepted *accepted, void *owner,
+                          listener_admits *admits, listener_not_accepted *not_accepted,
+                          listener_accepted *accepted, void *owner,
                           struct failure *reterr) MUST_CHECK;
 void listener_close(struct listener *listener);
 

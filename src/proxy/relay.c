@@ -426,7 +426,8 @@ static void relay_read(struct engine_call *call)
             return;
         }
         relay_received(call, slice_make(worker->scratch, count));
-    } while (call->state != ENGINE_CALL_OVER && transport_has_pending(&call->lease.connection->transport));
+    } while (call->state != ENGINE_CALL_OVER &&
+             transport_has_pending(&call->lease.connection->transport));
     if (call->state != ENGINE_CALL_OVER) {
         relay_set_watch(call);
         relay_set_deadline(call);

@@ -18,7 +18,7 @@ enum {
     engine_request_pending_max =
         128 * 1024, /* unsent request bytes at which the client is asked to wait */
     engine_request_bytes_max = 1024 * 1024, /* head, collected body and what is pending */
-    engine_replay_bytes_max = 64 * 1024, /* requests up to this size can be sent a second time */
+    engine_replay_bytes_max = 64 * 1024,    /* requests up to this size can be sent a second time */
     engine_reply_head_max = 64 * 1024,
     engine_reply_fields_max = 200,
     engine_interim_replies_max = 8, /* 1xx replies before the real one */
@@ -99,7 +99,8 @@ void engine_call_body_end(struct engine_call *call);
  */
 void engine_call_flush(struct engine_call *call);
 
-/* The receiver is full: the engine is not read until engine_call_resume. Not from inside an event but settled. */
+/* The receiver is full: the engine is not read until engine_call_resume. Not from inside an event
+ * but settled. */
 void engine_call_pause(struct engine_call *call);
 
 /* The receiver has room again. May call the events. */
