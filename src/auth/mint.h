@@ -11,6 +11,8 @@ struct mint;
 
 /* The issuer that local tokens name. */
 #define MINT_LOCAL_ISSUER "urn:attach-gateway:local"
+/* The audience of local tokens when OIDC_AUD names none. */
+#define MINT_LOCAL_AUDIENCE "attach-gateway"
 
 /* Loads <directory>/local-key.pem, or makes directory (0700) and key (0600, written to a temporary
  * name, synced, linked into place, so that two processes that start together agree on one). Refuses

@@ -4,7 +4,7 @@
  * environment and flags (later ones win).
  *
  * Made once before any thread starts and read-only from then on: it is passed as const, there is no
- * global. */
+ * global. Main thread. */
 #ifndef AG_CONFIG_CONFIG_H
 #define AG_CONFIG_CONFIG_H
 
@@ -19,7 +19,8 @@ struct slice_list {
 
 enum engine_api { ENGINE_API_OLLAMA, ENGINE_API_OPENAI };
 
-/* The C type of each option type; a CHOICE is an index into its names, in the order of its enum. */
+/* The C type of each option type; a CHOICE is an index into its names, in the order of its enum.
+ * Texts have a NUL behind them that their length does not count. */
 #define CONFIG_TYPE_TEXT struct slice
 #define CONFIG_TYPE_SECRET struct slice
 #define CONFIG_TYPE_LIST struct slice_list
@@ -36,37 +37,45 @@ struct config {
 #include "config/options.def"
 #undef OPTION
 #undef SECTION
-    struct arena arena; /* holds all text */
+    struct slice state_home; /* where ATTACH_DATA_DIR lies by default; empty: nowhere */
+    struct arena arena;      /* holds all text */
 };
 
-/* Fills <config> from the defaults, then <env_file> (NULL: ./.env when there is one; a named file
- * must exist), then <environment> ("NAME=value", NULL-terminated), then <flags> ("--name value" or
- * "--name=value" pairs, as left by the command line; a SWITCH may stand alone). A bad value is
- * STATUS_INVALID and <reterr> names where it came from, the option, the value (never a SECRET's)
- * and what was expected. An unknown flag is an error; an unknown variable is not. On success the
- * caller ends it with config_clear. */
-enum status config_load(struct config *config, const char *env_file, char *const *environment,
-                        int flags_count, char *const *flags, struct failure *reterr) MUST_CHECK;
+/* What a command line leaves for the options: "--name value", "--name=value"; a SWITCH may stand
+ * alone. */
+struct config_sources {
+    const char *env_file;     /* NULL: ./.env when there is one; a named file must exist */
+    char *const *environment; /* "NAME=value", NULL-terminated */
+    char *const *flags;
+    size_t flags_count;
+};
+
+/* Fills <config> from the defaults, then the .env file, then the environment, then the flags. A bad
+ * value is STATUS_INVALID and <reterr> names where it came from, the option, the value (never a
+ * SECRET's) and what was expected. An unknown flag is an error; an unknown variable is not. Ended
+ * with config_clear, whether it succeeded or not. */
+enum status config_load(struct config *config, const struct config_sources *sources,
+                        struct failure *reterr) MUST_CHECK;
 void config_clear(struct config *config);
 
-/* Rules between options, checked after config_load: a trust root is there, OIDC_AUD goes with
- * OIDC_ISSUER, TLS_CERT with TLS_KEY, URLs parse, ... The text names the variables to set. */
+/* Rules between options, checked before serving: a trust root is there, OIDC_AUD goes with
+ * OIDC_ISSUER, TLS_CERT with TLS_KEY, what becomes a field value can be one. The text names the
+ * variables to set. */
 enum status config_check(const struct config *config, struct failure *reterr) MUST_CHECK;
 
 /* Where local state lives: ATTACH_DATA_DIR, or the default spelled out, in <config>'s arena. */
 enum status config_data_directory(struct config *config, struct slice *ret,
                                   struct failure *reterr) MUST_CHECK;
 
-/* Shared with the command line's own arguments. */
-enum status config_parse_duration(struct slice text, uint64_t *ret_ms,
-                                  struct failure *reterr) MUST_CHECK;
-enum status config_parse_size(struct slice text, uint64_t *ret_bytes,
-                              struct failure *reterr) MUST_CHECK;
+/* 500ms, 10s, 5m, 1h; a bare number is seconds. */
+bool config_parse_duration(struct slice text, uint64_t *ret_ms) MUST_CHECK;
+/* 64k, 32m, 1g; a bare number is bytes. */
+bool config_parse_size(struct slice text, uint64_t *ret_bytes) MUST_CHECK;
 
 /* The generated texts. */
 void config_append_help(struct buffer *buffer);        /* the options part of --help */
 void config_append_env_example(struct buffer *buffer); /* .env.example */
 void config_append_markdown(struct buffer *buffer);    /* docs/configuration.md */
-void config_append_man(struct buffer *buffer); /* the OPTIONS section of the man page, roff */
+void config_append_man(struct buffer *buffer);         /* the OPTIONS section of the man page */
 
 #endif

@@ -50,3 +50,22 @@ void metrics_append(struct buffer *buffer, const struct metrics *const *sets, si
                              deny_reason_name((enum deny_reason)reason), (unsigned long long)sum);
     }
 }
+
+void metrics_append_markdown(struct buffer *buffer)
+{
+    buffer_append_string(
+        buffer,
+        "<!-- Generated from src/gateway/metrics.def by `attach-gateway generate metrics`. -->\n"
+        "# Metrics\n\n`GET /metrics` of the admin listener (ADMIN_HOST, ADMIN_PORT), Prometheus "
+        "text format.\n\n| metric | kind | labels | what it counts |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < METRIC_COUNT; i++) {
+        const struct metric_row *row = &metric_rows[i];
+        buffer_append_format(buffer, "| `%s` | %s | `%s` | %s |\n", row->name, row->kind,
+                             row->labels, row->help);
+    }
+    buffer_append_string(buffer,
+                         "| `attach_tokens_denied_total` | counter | `reason` | Bearer tokens "
+                         "denied, by reason (deny-reasons.md). |\n"
+                         "| `attach_engine_connections` | gauge | | Connections to the engine that "
+                         "are open. |\n");
+}

@@ -43,4 +43,7 @@ static inline void metric_set(struct metrics *metrics, enum metric metric, uint6
 /* Appends the Prometheus text format (version 0.0.4) of all <sets> added together. */
 void metrics_append(struct buffer *buffer, const struct metrics *const *sets, size_t sets_count);
 
+/* docs/metrics.md. */
+void metrics_append_markdown(struct buffer *buffer);
+
 #endif

@@ -106,7 +106,7 @@ static enum status process_prepare_trust(struct process *process, struct config 
     }
     process->audiences_count = audiences;
     if (audiences == 0) {
-        process->audiences[process->audiences_count++] = SLICE("attach-gateway");
+        process->audiences[process->audiences_count++] = SLICE(MINT_LOCAL_AUDIENCE);
     }
     for (size_t i = 0; i < remote; i++) {
         process->issuers[i] = (struct trusted_issuer){.issuer = config->oidc_issuer.items[i],
