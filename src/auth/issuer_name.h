@@ -14,8 +14,9 @@ static inline bool issuer_name_equals(struct slice a, struct slice b)
     struct slice longer = a.length > b.length ? a : b;
     struct slice shorter = a.length > b.length ? b : a;
     return slice_equals(a, b) ||
-           (shorter.length > 0 && longer.length == shorter.length + 1 &&
-            longer.data[longer.length - 1] == '/' && slice_starts_with(longer, shorter));
+           (shorter.length > 0 && shorter.data[shorter.length - 1] != '/' &&
+            longer.length == shorter.length + 1 && longer.data[longer.length - 1] == '/' &&
+            slice_starts_with(longer, shorter));
 }
 
 #endif

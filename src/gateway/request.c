@@ -169,6 +169,7 @@ static void request_undo_wait(struct request *request)
         steps[request->step].cancel(request);
     }
     engine_call_end(&request->call);
+    request->call_began = false; /* what is left of the body goes nowhere */
 }
 
 /* ---- what the codec and the connection tell ---- */

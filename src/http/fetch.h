@@ -42,8 +42,8 @@ struct fetch_reply {
  * fetch it is about is over. */
 typedef void fetch_done(void *context, const struct fetch_reply *reply);
 
-/* libcurl's global state must have been set up by main. At most <concurrent_max> fetches run at
- * once: over it STATUS_LIMIT. */
+/* libcurl sets its global state up at the first fetch: one thread alone fetches. At most
+ * <concurrent_max> fetches run at once: over it STATUS_LIMIT. */
 enum status fetcher_create(uv_loop_t *loop, size_t concurrent_max, struct fetcher **ret,
                            struct failure *reterr) MUST_CHECK;
 
