@@ -335,32 +335,29 @@ void issuers_refresh(struct issuers *issuers, size_t worker_index, size_t issuer
     cycle_start(issuer, false);
 }
 
-static enum status names_check(const struct issuers_settings *settings, struct failure *reterr)
+enum status issuer_name_check(struct slice name, struct failure *reterr)
 {
-    for (size_t i = 0; i < settings->issuers_count; i++) {
-        struct slice name = settings->issuers[i];
-        struct url url;
-        bool is_loopback = false;
-        if (!url_is_allowed(name, true, &is_loopback) || name.length > url_bytes_max / 2 ||
-            url_parse(name, &url, NULL) != STATUS_OK || url.query.length > 0) {
-            failure_set(reterr,
-                        "issuer \"%.*s\" is no https URL without a query (http is for loopback "
-                        "hosts only)",
-                        (int)(name.length < 120 ? name.length : 120),
-                        name.length > 0 ? name.data : "");
-            return STATUS_INVALID;
-        }
+    struct url url;
+    bool is_loopback = false;
+    if (url_is_allowed(name, true, &is_loopback) && name.length <= url_bytes_max / 2 &&
+        url_parse(name, &url, NULL) == STATUS_OK && url.query.length == 0) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    failure_set(reterr,
+                "issuer \"%.*s\" is no https URL without a query (http is for loopback hosts only)",
+                (int)(name.length < 120 ? name.length : 120), name.length > 0 ? name.data : "");
+    return STATUS_INVALID;
 }
 
 enum status issuers_create(uv_loop_t *loop, struct fetcher *fetcher,
                            const struct issuers_settings *settings, struct issuers **ret,
                            struct failure *reterr)
 {
-    enum status status = names_check(settings, reterr);
-    if (status != STATUS_OK) {
-        return status;
+    for (size_t i = 0; i < settings->issuers_count; i++) {
+        enum status status = issuer_name_check(settings->issuers[i], reterr);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     struct issuers *issuers =
         calloc(1, sizeof(*issuers) + settings->issuers_count * sizeof(issuers->items[0]));

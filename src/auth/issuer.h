@@ -40,8 +40,11 @@ struct issuers_settings {
     void *context;
 };
 
-/* Refuses URLs that are neither https nor on a loopback host. Begins the first fetch of every
- * issuer. */
+/* Whether <name> can be an issuer: a URL without a query, https or on a loopback host. */
+enum status issuer_name_check(struct slice name, struct failure *reterr) MUST_CHECK;
+
+/* Every name has passed issuer_name_check, or this fails as it does. Begins the first fetch of
+ * every issuer. */
 enum status issuers_create(uv_loop_t *loop, struct fetcher *fetcher,
                            const struct issuers_settings *settings, struct issuers **ret,
                            struct failure *reterr) MUST_CHECK;

@@ -80,8 +80,11 @@ static bool algorithm_read(struct json_value alg, struct arena *arena, struct jw
     if (json_string(alg, arena, &name) == STATUS_OK) {
         jws->algorithm = algorithm_find(name);
     }
-    *ret_reason = DENY_ALG_NOT_ALLOWED;
-    return jws->algorithm != NULL;
+    if (jws->algorithm == NULL) {
+        *ret_reason = DENY_ALG_NOT_ALLOWED;
+        return false;
+    }
+    return true;
 }
 
 static bool kid_read(struct json_value kid, struct arena *arena, struct jws *jws,
@@ -91,8 +94,11 @@ static bool kid_read(struct json_value kid, struct arena *arena, struct jws *jws
         return true;
     }
     jws->has_kid = true;
-    *ret_reason = DENY_KID_MALFORMED;
-    return json_string(kid, arena, &jws->kid) == STATUS_OK && jws->kid.length <= jwks_kid_bytes_max;
+    if (json_string(kid, arena, &jws->kid) != STATUS_OK || jws->kid.length > jwks_kid_bytes_max) {
+        *ret_reason = DENY_KID_MALFORMED;
+        return false;
+    }
+    return true;
 }
 
 static bool header_read(struct slice json, struct arena *arena, struct jws *jws,

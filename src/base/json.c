@@ -729,9 +729,10 @@ bool json_numeric_date(struct json_value value, int64_t *ret)
         rest = rest || whole % 10 != 0;
         whole /= 10;
     }
+    whole += number.negative && rest ? 1 : 0; /* the floor lies away from zero */
     if (whole > limit) {
         return false;
     }
-    *ret = number.negative ? -(int64_t)whole - (rest ? 1 : 0) : (int64_t)whole;
+    *ret = number.negative ? -(int64_t)whole : (int64_t)whole;
     return true;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * log.c - one line, one write. */
+ * log.c - what a line looks like. */
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_writer.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     log_message_bytes_max = 1024,
@@ -47,20 +46,6 @@ void log_append_time(struct buffer *buffer, int64_t wall_us)
     buffer_append_format(buffer, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
                          parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                          (int)(wall_us / 1000 % 1000));
-}
-
-static void log_write(struct slice line)
-{
-    while (line.length > 0) {
-        ssize_t count = write(STDERR_FILENO, line.data, line.length);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return; /* a log that takes nothing must not stop the process */
-        }
-        line = slice_after(line, (size_t)count);
-    }
 }
 
 static void log_compose(struct buffer *line, enum log_level level, struct slice request_id,
@@ -105,7 +90,7 @@ void log_line(enum log_level level, struct slice request_id, const char *format,
     buffer_init(&line, log_line_bytes_max);
     log_compose(&line, level, request_id, slice_from_string(message));
     if (!line.failed) {
-        log_write(buffer_slice(&line));
+        log_writer_put(buffer_slice(&line));
     }
     buffer_clear(&line);
 }

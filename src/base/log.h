@@ -3,8 +3,8 @@
  * log.h - one line per event on standard error, as JSON or text.
  *
  * Only main, commands/ and gateway/ log above debug: the layer that decides speaks once and says
- * what the operator can do. No token, key or prompt may reach a line. Any thread: a line is one
- * write(2). */
+ * what the operator can do. No token, key or prompt may reach a line. Any thread:
+ * log_writer.h does the writing. */
 #ifndef AG_BASE_LOG_H
 #define AG_BASE_LOG_H
 

@@ -4,24 +4,11 @@
 #include "gateway/access_log.h"
 
 #include "base/clock.h"
-
-#include <errno.h>
-#include <unistd.h>
+#include "base/log_writer.h"
 
 static void access_log_flush(struct access_log *log)
 {
-    size_t written = 0;
-    while (written < log->lines.length) {
-        ssize_t count =
-            write(STDERR_FILENO, log->lines.data + written, log->lines.length - written);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break; /* a log that takes nothing must not stop the gateway */
-        }
-        written += (size_t)count;
-    }
+    log_writer_put(buffer_slice(&log->lines));
     buffer_reset(&log->lines);
 }
 

@@ -2,22 +2,24 @@
  *
  * answer_metrics.c - GET /metrics of the admin listener: the counters of all workers added up. Runs
  * on the first worker, reads the others' atomics. */
+#include "base/log_writer.h"
 #include "gateway/answer.h"
 #include "gateway/request.h"
 
 enum { answer_metrics_bytes_max = 128 * 1024 };
 
-/* A gauge that the pools keep themselves. */
-static void answer_metrics_engine_connections(struct buffer *body, const struct process *process)
+/* What is counted elsewhere goes into this worker's set, and so into the sum, just before it is
+ * read. */
+static void answer_metrics_note_process(struct gateway *gateway)
 {
+    const struct process *process = gateway->process;
     size_t open = 0;
     for (size_t i = 0; i < process->gateways_count; i++) {
         open += atomic_load_explicit(&process->gateways[i]->engine_pool.open_count,
                                      memory_order_relaxed);
     }
-    buffer_append_string(body, "# HELP attach_engine_connections Connections to the engine that "
-                               "are open.\n# TYPE attach_engine_connections gauge\n");
-    buffer_append_format(body, "attach_engine_connections %zu\n", open);
+    metric_set(&gateway->metrics, METRIC_engine_connections, open);
+    metric_set(&gateway->metrics, METRIC_log_lines_dropped, log_writer_dropped());
 }
 
 void answer_metrics(struct request *request)
@@ -34,9 +36,9 @@ void answer_metrics(struct request *request)
     for (size_t i = 0; i < process->gateways_count; i++) {
         sets[i] = &process->gateways[i]->metrics;
     }
+    answer_metrics_note_process(request->gateway);
     buffer_init(&body, answer_metrics_bytes_max);
     metrics_append(&body, sets, process->gateways_count);
-    answer_metrics_engine_connections(&body, process);
     bool copied = !body.failed && arena_copy(&request->arena, buffer_slice(&body), &stable);
     buffer_clear(&body);
     if (!copied) {

@@ -178,6 +178,9 @@ static enum status control_make_loop(struct control *control, struct failure *re
     if (status != STATUS_OK) {
         return status;
     }
+    /* From here on a signal waits for the loop to run, however early it comes. */
+    uv_signal_start(&control->terminate, control_signalled, SIGTERM);
+    uv_signal_start(&control->interrupt, control_signalled, SIGINT);
     return fetcher_create(&control->loop, control_fetches_max, &control->fetcher, reterr);
 }
 
@@ -214,8 +217,6 @@ enum status control_run(struct control *control, struct failure *reterr)
     if (status != STATUS_OK) {
         return status;
     }
-    uv_signal_start(&control->terminate, control_signalled, SIGTERM);
-    uv_signal_start(&control->interrupt, control_signalled, SIGINT);
     uv_run(&control->loop, UV_RUN_DEFAULT);
     return STATUS_OK;
 }

@@ -65,7 +65,5 @@ void metrics_append_markdown(struct buffer *buffer)
     }
     buffer_append_string(buffer,
                          "| `attach_tokens_denied_total` | counter | `reason` | Bearer tokens "
-                         "denied, by reason (deny-reasons.md). |\n"
-                         "| `attach_engine_connections` | gauge | | Connections to the engine that "
-                         "are open. |\n");
+                         "denied, by reason (deny-reasons.md). |\n");
 }

@@ -126,7 +126,9 @@ void path_rules_append(const struct path_rules *rules, struct buffer *buffer)
         const struct path_rule *rule = &rules->rules[i];
         struct slice any = SLICE("any");
         struct slice method = rule->method.length > 0 ? rule->method : any;
-        buffer_append_format(buffer, "  engine %-6.*s %.*s%s  bearer token\n", SLICE_ARGS(method),
-                             SLICE_ARGS(rule->path), rule->is_prefix ? "*" : "");
+        int padding = 26 - (int)rule->path.length - (rule->is_prefix ? 1 : 0);
+        buffer_append_format(buffer, "  engine %-6.*s %.*s%s%*s bearer token\n", SLICE_ARGS(method),
+                             SLICE_ARGS(rule->path), rule->is_prefix ? "*" : "",
+                             padding > 0 ? padding : 0, "");
     }
 }

@@ -4,6 +4,7 @@
 #include "gateway/process.h"
 
 #include "auth/mint.h"
+#include "base/log_writer.h"
 #include "gateway/control.h"
 #include "gateway/path_rules.h"
 #include "gateway/routes.h"
@@ -109,6 +110,11 @@ static enum status process_prepare_trust(struct process *process, struct config 
         process->audiences[process->audiences_count++] = SLICE(MINT_LOCAL_AUDIENCE);
     }
     for (size_t i = 0; i < remote; i++) {
+        struct failure reason;
+        if (issuer_name_check(config->oidc_issuer.items[i], &reason) != STATUS_OK) {
+            failure_set(reterr, "OIDC_ISSUER: %.220s", reason.text);
+            return STATUS_INVALID;
+        }
         process->issuers[i] = (struct trusted_issuer){.issuer = config->oidc_issuer.items[i],
                                                       .proof = IDENTITY_OIDC,
                                                       .audiences = process->audiences,
@@ -204,12 +210,18 @@ static enum status process_create_gateways(struct process *process, struct failu
         failure_set(reterr, "out of memory");
         return STATUS_NO_MEMORY;
     }
+    struct failure reason;
     enum status status =
-        listener_socket(config->admin_host, admin_port, true, &admin, &admin_port, reterr);
+        listener_socket(config->admin_host, admin_port, true, &admin, &admin_port, &reason);
+    if (status != STATUS_OK) {
+        failure_set(reterr, "ADMIN_HOST, ADMIN_PORT: %.200s", reason.text);
+    }
     for (unsigned i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
         int descriptor = -1;
-        status = listener_socket(config->host, port, i == 0, &descriptor, &port, reterr);
-        if (status == STATUS_OK) {
+        status = listener_socket(config->host, port, i == 0, &descriptor, &port, &reason);
+        if (status != STATUS_OK) {
+            failure_set(reterr, "HOST, PORT: %.220s", reason.text);
+        } else {
             status = gateway_create(process, i, descriptor, i == 0 ? admin : -1,
                                     &process->gateways[i], reterr);
         }
@@ -227,6 +239,9 @@ enum status process_serve(struct process *process, struct failure *reterr)
     if (status == STATUS_OK) {
         status = process_create_gateways(process, reterr);
     }
+    if (status == STATUS_OK) {
+        status = log_writer_start(reterr);
+    }
     for (size_t i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
         status = worker_start(&process->gateways[i]->worker, reterr);
     }
@@ -241,5 +256,6 @@ enum status process_serve(struct process *process, struct failure *reterr)
         gateway_free(process->gateways[i]);
     }
     control_free(process->control);
+    log_writer_stop();
     return STATUS_OK;
 }

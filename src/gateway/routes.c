@@ -46,7 +46,7 @@ void routes_append(struct buffer *buffer)
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
         buffer_append_format(
-            buffer, "  %-6s %-4s %-16s %-12s %s\n",
+            buffer, "  %-6s %-6s %-26s %-12s  %s\n",
             route->listener == ROUTE_ADMIN ? "admin" : "public", route->method, route->path,
             route->authentication == ROUTE_NOBODY ? "no token" : "bearer token", route->summary);
     }
