@@ -4,24 +4,17 @@
 #include "auth/bearer.h"
 
 #include "auth/verify.h"
+#include "http/characters.h"
 
 /* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1) */
 static bool is_b64token(struct slice text)
 {
-    size_t end = text.length;
-    while (end > 0 && text.data[end - 1] == '=') {
-        end--;
+    size_t start = character_span(text, CHARACTER_B64TOKEN);
+    size_t end = start;
+    while (end < text.length && text.data[end] == '=') {
+        end++;
     }
-    for (size_t i = 0; i < end; i++) {
-        char byte = text.data[i];
-        bool is_allowed = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-                          (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' ||
-                          byte == '_' || byte == '~' || byte == '+' || byte == '/';
-        if (!is_allowed) {
-            return false;
-        }
-    }
-    return end > 0;
+    return start > 0 && end == text.length;
 }
 
 static bool credentials_read(struct slice value, struct slice *ret_token,

@@ -9,8 +9,8 @@
 #include "gateway/path_rules.h"
 #include "gateway/routes.h"
 
+#include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     process_workers_max = 256,
@@ -129,11 +129,12 @@ static size_t process_workers(const struct config *config)
     if (config->workers > 0) {
         return (size_t)config->workers;
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cores < 1) {
+    cpu_set_t cores; /* those this process may run on, which in a container are not all */
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 1) {
         return 1;
     }
-    return cores > process_workers_max ? process_workers_max : (size_t)cores;
+    size_t count = (size_t)CPU_COUNT(&cores);
+    return count > process_workers_max ? process_workers_max : count;
 }
 
 enum status process_prepare(struct process *process, struct config *config, struct failure *reterr)

@@ -37,7 +37,7 @@ static struct request *request_allocate(struct connection *connection)
     return request;
 }
 
-/* The client's request id is kept when nobody downstream of a log could be misled by it. */
+/* The client's request id is kept when no reader of a log could be misled by it. */
 static bool request_id_is_sane(struct slice text)
 {
     if (text.length == 0 || text.length > request_id_bytes_max) {

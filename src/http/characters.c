@@ -6,8 +6,8 @@
 #define TOKEN CHARACTER_TOKEN
 #define QUERY CHARACTER_QUERY
 #define PATH (CHARACTER_PATH | CHARACTER_QUERY)
-#define NAME                                                                                       \
-    (CHARACTER_TOKEN | CHARACTER_UNRESERVED | CHARACTER_PATH | CHARACTER_QUERY | CHARACTER_HOST)
+#define B64TOKEN CHARACTER_B64TOKEN
+#define NAME (TOKEN | PATH | CHARACTER_UNRESERVED | CHARACTER_HOST | B64TOKEN)
 
 const uint8_t character_classes[256] = {
     ['0' ... '9'] = NAME,
@@ -16,14 +16,14 @@ const uint8_t character_classes[256] = {
     ['-'] = NAME,
     ['.'] = NAME,
     ['_'] = NAME,
-    ['~'] = TOKEN | PATH | CHARACTER_UNRESERVED,
+    ['~'] = TOKEN | PATH | CHARACTER_UNRESERVED | B64TOKEN,
 
     ['!'] = TOKEN | PATH,
     ['$'] = TOKEN | PATH,
     ['&'] = TOKEN | PATH,
     ['\''] = TOKEN | PATH,
     ['*'] = TOKEN | PATH,
-    ['+'] = TOKEN | PATH,
+    ['+'] = TOKEN | PATH | B64TOKEN,
 
     ['('] = PATH,
     [')'] = PATH,
@@ -38,7 +38,7 @@ const uint8_t character_classes[256] = {
     ['|'] = TOKEN | QUERY,
 
     ['"'] = QUERY,
-    ['/'] = QUERY,
+    ['/'] = QUERY | B64TOKEN,
     ['<'] = QUERY,
     ['>'] = QUERY,
     ['?'] = QUERY,

@@ -13,6 +13,7 @@ enum character_class {
     CHARACTER_PATH = 1 << 2,       /* pchar without '%', RFC 3986 3.3 */
     CHARACTER_QUERY = 1 << 3,      /* %x21-7E but '%', '#' and '\' */
     CHARACTER_HOST = 1 << 4,       /* what we accept in a name: letters, digits, '-', '.', '_' */
+    CHARACTER_B64TOKEN = 1 << 5,   /* b64token without its '=', RFC 6750 2.1 */
 };
 
 extern const uint8_t character_classes[256];

@@ -24,6 +24,7 @@ static void classes_are_their_grammars(void **state)
                                         ":@"},
         {CHARACTER_QUERY, DIGITS LETTERS "!\"$&'()*+,-./:;<=>?@[]^_`{|}~"},
         {CHARACTER_HOST, DIGITS LETTERS "-._"},
+        {CHARACTER_B64TOKEN, DIGITS LETTERS "-._~+/"},
     };
     for (size_t i = 0; i < sizeof(grammars) / sizeof(grammars[0]); i++) {
         for (int byte = 0; byte < 256; byte++) {
