@@ -4,12 +4,13 @@
  * written and read again. */
 #include "base/buffer.h"
 #include "http/chunked.h"
+#include "target.h"
 
 #include <assert.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { input_bytes_max = 16384 };
+
+size_t inputs_accepted;
 
 /* Appends the data of <text>, fed in pieces of <piece> bytes, to <body>; returns how many bytes the
  * body took. */
@@ -78,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (reader.state == CHUNKED_DONE) {
         check_again(buffer_slice(&body));
+        inputs_accepted++;
     }
     buffer_clear(&body);
     return 0;

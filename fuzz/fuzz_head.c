@@ -6,12 +6,13 @@
  * written out again it is read as the same. */
 #include "base/buffer.h"
 #include "http/head.h"
+#include "target.h"
 
 #include <assert.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { input_bytes_max = 4096 };
+
+size_t inputs_accepted;
 
 static const struct head_limits limits = {
     .first_line_bytes_max = 512, .head_bytes_max = 2048, .fields_max = 20};
@@ -103,6 +104,7 @@ static void fuzz_request(struct slice text)
         assert(head.minor_version == 0 || head.host.length > 0);
         assert(check_fields(text, head.fields, head.fields_count, FIELD_HOST) <= 1);
         check_request_again(&head);
+        inputs_accepted++;
     } else {
         assert(status == 400 || status == 417 || status == 431 || status == 501 || status == 505);
     }

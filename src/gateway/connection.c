@@ -150,6 +150,11 @@ void connection_update(struct connection *connection)
     if (connection->state == CONNECTION_CLOSED) {
         return;
     }
+    if (connection->input_ended &&
+        (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD)) {
+        connection_close(connection, false); /* all that came is answered; half a head stays one */
+        return;
+    }
     int events = 0;
     if (connection_wants_input(connection)) {
         events = UV_READABLE;

@@ -246,7 +246,10 @@ static void h1_put_connection(struct connection *connection, const struct reques
     struct connection_h1 *h1 = &connection->h1;
     const struct gateway *gateway = connection->gateway;
     bool relayed = request->call_began;
-    if (!request->head.keep_alive || gateway->draining || connection->input_ended ||
+    /* Inside codec->received it is not known yet whether more requests are here. */
+    bool nothing_left =
+        connection->input_ended && !connection->processing && connection->input.length == 0;
+    if (!request->head.keep_alive || gateway->draining || nothing_left ||
         connection->requests >= gateway->config->max_requests_per_connection ||
         (connection->body_expected && !relayed)) {
         h1->close_after = true;
@@ -369,7 +372,8 @@ static void h1_next(struct connection *connection)
         connection_enter(connection, CONNECTION_LINGER);
         buffer_clear(&connection->output);
         connection_update(connection);
-    } else if (connection->input_ended && connection->input.length == 0) {
+    } else if ((connection->input_ended || connection->gateway->draining) &&
+               connection->input.length == 0) {
         connection_close(connection, false);
     } else {
         connection_enter(connection, CONNECTION_IDLE);
