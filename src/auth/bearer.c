@@ -6,17 +6,6 @@
 #include "auth/verify.h"
 #include "http/characters.h"
 
-/* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1) */
-static bool is_b64token(struct slice text)
-{
-    size_t start = character_span(text, CHARACTER_B64TOKEN);
-    size_t end = start;
-    while (end < text.length && text.data[end] == '=') {
-        end++;
-    }
-    return start > 0 && end == text.length;
-}
-
 static bool credentials_read(struct slice value, struct slice *ret_token,
                              enum deny_reason *ret_reason)
 {
@@ -35,10 +24,6 @@ static bool credentials_read(struct slice value, struct slice *ret_token,
     }
     if (token.length > token_bytes_max) {
         *ret_reason = DENY_TOKEN_TOO_LONG;
-        return false;
-    }
-    if (!is_b64token(token)) {
-        *ret_reason = DENY_TOKEN_MALFORMED;
         return false;
     }
     *ret_token = token;
@@ -64,4 +49,14 @@ bool bearer_find(const struct field *fields, size_t fields_count, struct slice *
         return false;
     }
     return credentials_read(slice_trim(found->value), ret_token, ret_reason);
+}
+
+bool bearer_is_sound(struct slice token)
+{
+    size_t start = character_span(token, CHARACTER_B64TOKEN);
+    size_t end = start;
+    while (end < token.length && token.data[end] == '=') {
+        end++;
+    }
+    return start > 0 && end == token.length;
 }

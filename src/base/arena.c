@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    arena_first_block_bytes = 2048, /* an ordinary request fits; an open stream holds no more */
+    arena_first_block_bytes = 4096, /* an ordinary request fits; an open stream holds no more */
     arena_block_bytes_max = 65536,
 };
 

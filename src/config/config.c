@@ -108,7 +108,9 @@ static enum status config_load_flags(struct config *config, char *const *flags, 
         const struct option *option = config_find_flag(name);
         struct slice value;
         if (option == NULL) {
-            failure_set(reterr, "unknown option %.100s: see attach-gateway --help", flags[i]);
+            /* Its value is not shown: --engine-api-key=... is no option, but a secret. */
+            failure_set(reterr, "unknown option %.*s: see attach-gateway --help",
+                        (int)(name.length < 100 ? name.length : 100), name.data);
             return STATUS_INVALID;
         }
         bool next_is_value = i + 1 < count && strncmp(flags[i + 1], "--", 2) != 0;

@@ -161,6 +161,9 @@ enum step_result step_authenticate(struct request *request)
         request->remembered_session = session;
         return authenticate_accept(request, &known->identity);
     }
+    if (!bearer_is_sound(token)) {
+        return authenticate_deny(request, DENY_TOKEN_MALFORMED);
+    }
     struct verification verification = verify(&gateway->trust, token, now_s, &request->arena);
     switch (verification.verdict) {
     case VERDICT_ACCEPTED:

@@ -201,7 +201,9 @@ enum status transport_write(struct transport *transport, const struct iovec *pie
                              .msg_iovlen = pieces_count};
     ssize_t count;
     do {
-        count = sendmsg(transport->descriptor, &message, MSG_NOSIGNAL);
+        count = pieces_count == 1 ? send(transport->descriptor, pieces[0].iov_base,
+                                         pieces[0].iov_len, MSG_NOSIGNAL)
+                                  : sendmsg(transport->descriptor, &message, MSG_NOSIGNAL);
     } while (count < 0 && errno == EINTR);
     if (count >= 0) {
         *ret_count = (size_t)count;

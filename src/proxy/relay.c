@@ -77,7 +77,9 @@ enum status engine_call_start(struct engine_call *call, struct engine_pool *pool
     call->replayable = true;
     buffer_init(&call->input, engine_reply_head_max);
     buffer_init(&call->request, engine_request_bytes_max);
-    relay_append_head(&call->request, pool->engine, request);
+    if (buffer_reserve(&call->request, engine_request_bytes_usual) != NULL) {
+        relay_append_head(&call->request, pool->engine, request);
+    }
     enum status status = call->request.failed ? STATUS_NO_MEMORY : relay_lend(call, false);
     if (status != STATUS_OK) {
         buffer_clear(&call->request);

@@ -18,6 +18,7 @@ enum {
     engine_request_pending_max =
         128 * 1024, /* unsent request bytes at which the client is asked to wait */
     engine_request_bytes_max = 1024 * 1024, /* head, collected body and what is pending */
+    engine_request_bytes_usual = 2048,      /* taken at once: an ordinary head and body */
     engine_replay_bytes_max = 64 * 1024,    /* requests up to this size can be sent a second time */
     engine_reply_head_max = 64 * 1024,
     engine_reply_fields_max = 200,

@@ -23,9 +23,11 @@ static enum deny_reason reason_of(struct slice value, struct slice *ret_token)
                              field_of(FIELD_AUTHORIZATION, value)};
     enum deny_reason reason = DENY_UNDECIDED;
     struct slice token = {NULL, 0};
-    bool is_found = bearer_find(fields, 2, &token, &reason);
+    if (!bearer_find(fields, 2, &token, &reason)) {
+        return reason;
+    }
     *ret_token = token;
-    return is_found ? DENY_COUNT : reason;
+    return bearer_is_sound(token) ? DENY_COUNT : DENY_TOKEN_MALFORMED;
 }
 
 static void a_token_is_found_whatever_the_case_of_the_scheme(void **state)
