@@ -4,7 +4,6 @@
 #include "commands/commands.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 static const struct command {
     const char *name;
@@ -28,6 +27,14 @@ static int main_help(void)
     return command_print(&text) ? EXIT_DONE : EXIT_DENIED;
 }
 
+static int main_version(void)
+{
+    struct buffer text;
+    buffer_init(&text, 256);
+    buffer_append_string(&text, "attach-gateway " AG_VERSION "\n");
+    return command_print(&text) ? EXIT_DONE : EXIT_DENIED;
+}
+
 int main(int count, char **arguments)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that left is told by write(2) */
@@ -37,7 +44,7 @@ int main(int count, char **arguments)
         }
     }
     if (count > 1 && strcmp(arguments[1], "--version") == 0) {
-        return printf("attach-gateway %s\n", AG_VERSION) > 0 ? EXIT_DONE : EXIT_DENIED;
+        return main_version();
     }
     if (count == 1 || arguments[1][0] == '-') {
         return command_serve(count - 1, arguments + 1);

@@ -3,7 +3,7 @@
  * base64url.c - one byte string, one spelling. */
 #include "base/base64url.h"
 
-enum { base64url_foreign = 64 };
+enum { base64url_foreign = 255 };
 
 /* The value of each character plus one, so that the many foreign ones are zero. */
 static const unsigned char base64url_values[256] = {
@@ -17,10 +17,10 @@ static const unsigned char base64url_values[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
+/* 0 to 63, or base64url_foreign, which alone has a bit above those six. */
 static unsigned base64url_value(char character)
 {
-    unsigned value = base64url_values[(unsigned char)character];
-    return value == 0 ? base64url_foreign : value - 1;
+    return (unsigned char)(base64url_values[(unsigned char)character] - 1);
 }
 
 /* The last one or two bytes. Bits that no byte needs must be zero, or two texts would mean the
@@ -63,12 +63,12 @@ bool base64url_decode(struct slice text, unsigned char *ret_bytes, size_t *ret_l
         unsigned b = base64url_value(from[1]);
         unsigned c = base64url_value(from[2]);
         unsigned d = base64url_value(from[3]);
-        foreign |= (a | b | c | d) & base64url_foreign;
+        foreign |= a | b | c | d;
         ret_bytes[i * 3] = (unsigned char)(a << 2 | b >> 4);
         ret_bytes[i * 3 + 1] = (unsigned char)(b << 4 | c >> 2);
         ret_bytes[i * 3 + 2] = (unsigned char)(c << 6 | d);
     }
-    if (foreign != 0 || !base64url_decode_tail(text.data + whole * 4, text.length % 4,
+    if (foreign > 63 || !base64url_decode_tail(text.data + whole * 4, text.length % 4,
                                                ret_bytes + whole * 3, &tail)) {
         return false;
     }

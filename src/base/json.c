@@ -547,6 +547,12 @@ static const char *json_after_string(const char *at)
     return at + 1;
 }
 
+/* A byte of a number, true, false or null. */
+static bool json_is_of_scalar(char byte)
+{
+    return byte > ' ' && byte != ',' && byte != '}' && byte != ']';
+}
+
 static const char *json_after_value(const char *at, const char *end)
 {
     size_t depth = 0;
@@ -560,7 +566,7 @@ static const char *json_after_value(const char *at, const char *end)
         } else if (*at == '}' || *at == ']') {
             depth--;
         } else if (depth == 0) {
-            while (at < end && memchr(",}] \t\r\n", *at, 7) == NULL) {
+            while (at < end && json_is_of_scalar(*at)) {
                 at++;
             }
             return at;

@@ -46,12 +46,13 @@ static const char *option_flag_text(const struct option *option, char flag[optio
 static void help_append_wrapped(struct buffer *buffer, struct slice text)
 {
     size_t column = help_columns;
+    bool is_first = true;
     while (text.length > 0) {
         size_t length = slice_find(text, ' ');
         if (column + 1 + length > help_columns) {
-            buffer_append_format(buffer, "%s%*s", column == help_columns ? "" : "\n",
-                                 help_text_column, "");
+            buffer_append_format(buffer, "%s%*s", is_first ? "" : "\n", help_text_column, "");
             column = help_text_column;
+            is_first = false;
         } else {
             buffer_append_byte(buffer, ' ');
             column++;

@@ -248,16 +248,29 @@ static void option_expect(const struct option *option, char *text, size_t size)
     }
 }
 
+/* The beginning of a bad value, without what would break a line or speak to a terminal. */
+static void option_show(struct slice value, char text[option_shown_bytes_max + 4])
+{
+    bool is_cut = value.length > option_shown_bytes_max;
+    size_t length = is_cut ? option_shown_bytes_max : value.length;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)value.data[i];
+        text[i] = byte < 0x20 || byte == 0x7f ? '?' : value.data[i];
+    }
+    memcpy(text + length, is_cut ? "..." : "", is_cut ? 4 : 1);
+}
+
 enum status option_set(struct config *config, const struct option *option, struct slice value,
                        const char *origin, struct failure *reterr)
 {
-    char expected[100];
+    char expected[100] = "a text without control characters";
+    char shown[option_shown_bytes_max + 4];
     bool is_secret = option->type == OPTION_SECRET;
     if (value.length == 0) {
         value = slice_from_string(option->fallback);
     }
-    enum status status =
-        text_is_sound(value) ? option_store(config, option, value) : STATUS_INVALID;
+    bool is_sound = text_is_sound(value);
+    enum status status = is_sound ? option_store(config, option, value) : STATUS_INVALID;
     if (status == STATUS_OK) {
         return STATUS_OK;
     }
@@ -266,11 +279,10 @@ enum status option_set(struct config *config, const struct option *option, struc
                     option->variable, origin);
         return status;
     }
-    option_expect(option, expected, sizeof(expected));
-    struct slice shown = is_secret ? SLICE("(not shown)") : value;
-    bool is_cut = shown.length > option_shown_bytes_max;
-    shown.length = is_cut ? option_shown_bytes_max : shown.length;
-    failure_set(reterr, "%s (%.60s): \"%.*s%s\" is not %s", option->variable, origin,
-                SLICE_ARGS(shown), is_cut ? "..." : "", expected);
+    if (is_sound) {
+        option_expect(option, expected, sizeof(expected));
+    }
+    option_show(is_secret ? SLICE("(not shown)") : value, shown);
+    failure_set(reterr, "%s (%.60s): \"%s\" is not %s", option->variable, origin, shown, expected);
     return STATUS_INVALID;
 }

@@ -19,6 +19,12 @@ enum {
 
 /* ---- prepare ---- */
 
+/* A URL with an '@' may hold a password: it is refused, and no message shows it. */
+static struct slice process_shown_url(struct slice url)
+{
+    return slice_find(url, '@') < url.length ? SLICE("(not shown)") : url;
+}
+
 static enum status process_prepare_engine(struct process *process, struct failure *reterr)
 {
     const struct config *config = process->config;
@@ -27,12 +33,12 @@ static enum status process_prepare_engine(struct process *process, struct failur
     if (url_parse(config->engine_url, &engine->url, &reason) != STATUS_OK ||
         engine->url.host.length >= sizeof(engine->host)) {
         failure_set(reterr, "ENGINE_URL: \"%.*s\" is not an http or https URL",
-                    SLICE_ARGS(config->engine_url));
+                    SLICE_ARGS(process_shown_url(config->engine_url)));
         return STATUS_INVALID;
     }
     if (engine->url.path.length > 1 || engine->url.query.length > 0) {
         failure_set(reterr, "ENGINE_URL: \"%.*s\" must end after the host and port",
-                    SLICE_ARGS(config->engine_url));
+                    SLICE_ARGS(process_shown_url(config->engine_url)));
         return STATUS_INVALID;
     }
     memcpy(engine->host, engine->url.host.data, engine->url.host.length);
