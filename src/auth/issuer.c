@@ -203,7 +203,7 @@ static bool url_is_allowed(struct slice text, bool is_loopback_allowed, bool *re
         return false;
     }
     *ret_is_loopback = host_is_loopback(url.host);
-    return url.is_https || (is_loopback_allowed && *ret_is_loopback);
+    return *ret_is_loopback ? is_loopback_allowed : url.is_https;
 }
 
 static enum status document_take(struct issuer *issuer, struct json_value document,

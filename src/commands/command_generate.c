@@ -53,8 +53,10 @@ static void generate_deny_reasons(struct buffer *buffer)
         "| reason | the client sees | what it means |\n|---|---|---|\n");
     for (size_t i = 0; i < DENY_COUNT; i++) {
         enum deny_reason reason = (enum deny_reason)i;
-        buffer_append_format(buffer, "| `%s` | %s | %s |\n", deny_reason_name(reason),
-                             classes[deny_reason_class(reason)], deny_reason_text(reason));
+        buffer_append_format(buffer, "| `%s` | %s | ", deny_reason_name(reason),
+                             classes[deny_reason_class(reason)]);
+        config_append_markdown_text(buffer, deny_reason_text(reason));
+        buffer_append_string(buffer, " |\n");
     }
 }
 

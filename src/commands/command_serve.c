@@ -5,34 +5,15 @@
 #include "commands/commands.h"
 #include "gateway/process.h"
 
-#include <stdlib.h>
 #include <sys/resource.h>
 
-/* Variables of the original that would promise something this version does not do: whoever set one
- * must not find out by missing it. */
-static const struct {
-    const char *variable;
-    const char *harmless; /* the value that asks for nothing; NULL: there is none */
-} serve_without_effect[] = {
-    {"ENABLE_DESCOPE_EXCHANGE", "false"},
-    {"MEM_BACKEND", "none"},
-    {"MAX_TOKENS_PER_MIN", "null"},
-    {"REDIS_URL", NULL},
-    {"USAGE_METERING", "null"},
-    {"USAGE_BACKEND", "null"},
-    {"TEMPORAL_URL", NULL},
-};
-
-static void serve_warn_without_effect(void)
+static void serve_warn_without_effect(const struct config *config)
 {
-    for (size_t i = 0; i < sizeof(serve_without_effect) / sizeof(serve_without_effect[0]); i++) {
-        const char *value = getenv(serve_without_effect[i].variable);
-        const char *harmless = serve_without_effect[i].harmless;
-        if (value != NULL && value[0] != '\0' &&
-            (harmless == NULL || strcmp(value, harmless) != 0)) {
+    for (unsigned i = 0; i < WITHOUT_EFFECT_COUNT; i++) {
+        if (config->without_effect[i]) {
             log_line(LOG_WARN, (struct slice){0},
                      "%s is set but has no effect in this version: see docs/compatibility.md",
-                     serve_without_effect[i].variable);
+                     config_without_effect_name((enum without_effect)i));
         }
     }
 }
@@ -95,7 +76,7 @@ static int serve_run(struct process *process, bool check_only)
     if (check_only) {
         return serve_check(process);
     }
-    serve_warn_without_effect();
+    serve_warn_without_effect(process->config);
     serve_raise_descriptor_limit(process->config);
     serve_warn_exposure(process);
     if (process_serve(process, &failure) != STATUS_OK) {

@@ -28,6 +28,7 @@ struct verify_arguments {
     const char *audience;
     const char *now;
     const char *env_file;
+    bool local;
     bool jws_only;
     int64_t now_s;
 };
@@ -154,12 +155,13 @@ static bool verify_make_trust(struct verify_trust *trust, const struct verify_ar
         }
     }
     trust->remote_count = config->oidc_issuer.count;
-    if (config->attach_local && !verify_add_local(trust, &audiences)) {
+    if ((config->attach_local || arguments->local) && !verify_add_local(trust, &audiences)) {
         return false;
     }
     if (trust->trust.issuers_count == 0) {
-        command_complain("whose tokens are to be believed? give --jwks FILE or --issuer URL, or "
-                         "set OIDC_ISSUER or ATTACH_LOCAL as for the gateway");
+        command_complain(
+            "whose tokens are to be believed? give --jwks FILE, --issuer URL or --local, "
+            "or set OIDC_ISSUER or ATTACH_LOCAL as for the gateway");
         return false;
     }
     return true;
@@ -318,6 +320,7 @@ static bool verify_read_arguments(int count, char **arguments, struct verify_arg
                                    {.flag = "--aud", .ret = &ret->audience},
                                    {.flag = "--now", .ret = &ret->now},
                                    {.flag = "--env-file", .ret = &ret->env_file},
+                                   {.flag = "--local", .ret_is_there = &ret->local},
                                    {.flag = "--jws-only", .ret_is_there = &ret->jws_only}};
     uint64_t now_s = 0;
     *ret_left = arguments_take(count, arguments, own, sizeof(own) / sizeof(own[0]));

@@ -77,7 +77,10 @@ static enum status config_load_environment(struct config *config, char *const *e
             if (status != STATUS_OK) {
                 return status;
             }
-        } else if (slice_equals(name, SLICE("XDG_STATE_HOME"))) {
+        } else if (option == NULL) {
+            option_note_without_effect(config, name, value);
+        }
+        if (slice_equals(name, SLICE("XDG_STATE_HOME"))) {
             xdg_state_home = value;
         } else if (slice_equals(name, SLICE("HOME"))) {
             home = value;

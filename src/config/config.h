@@ -30,6 +30,14 @@ enum engine_api { ENGINE_API_OLLAMA, ENGINE_API_OPENAI };
 #define CONFIG_TYPE_SIZE uint64_t
 #define CONFIG_TYPE_CHOICE unsigned
 
+/* See without_effect.def. */
+enum without_effect {
+#define WITHOUT_EFFECT(variable, harmless) WITHOUT_EFFECT_##variable,
+#include "config/without_effect.def"
+#undef WITHOUT_EFFECT
+    WITHOUT_EFFECT_COUNT,
+};
+
 struct config {
 #define SECTION(section, heading)
 #define OPTION(section, field, variable, type, fallback, minimum, maximum, text)                   \
@@ -37,6 +45,7 @@ struct config {
 #include "config/options.def"
 #undef OPTION
 #undef SECTION
+    bool without_effect[WITHOUT_EFFECT_COUNT]; /* those that somebody set */
     struct slice state_home; /* where ATTACH_DATA_DIR lies by default; empty: nowhere */
     struct arena arena;      /* holds all text */
 };
@@ -72,10 +81,15 @@ bool config_parse_duration(struct slice text, uint64_t *ret_ms) MUST_CHECK;
 /* 64k, 32m, 1g; a bare number is bytes. */
 bool config_parse_size(struct slice text, uint64_t *ret_bytes) MUST_CHECK;
 
+/* The variable's name. */
+const char *config_without_effect_name(enum without_effect index);
+
 /* The generated texts. */
 void config_append_help(struct buffer *buffer);        /* the options part of --help */
 void config_append_env_example(struct buffer *buffer); /* .env.example */
 void config_append_markdown(struct buffer *buffer);    /* docs/configuration.md */
-void config_append_man(struct buffer *buffer);         /* the OPTIONS section of the man page */
+/* <text> inside a Markdown table. */
+void config_append_markdown_text(struct buffer *buffer, const char *text);
+void config_append_man(struct buffer *buffer); /* the OPTIONS section of the man page */
 
 #endif

@@ -101,7 +101,7 @@ void config_append_env_example(struct buffer *buffer)
 
 /* ---- docs/configuration.md ---- */
 
-static void markdown_append_text(struct buffer *buffer, const char *text)
+void config_append_markdown_text(struct buffer *buffer, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '|' || *text == '*' || *text == '<') {
@@ -145,7 +145,7 @@ void config_append_markdown(struct buffer *buffer)
             buffer_append_format(buffer, "`%s`", option->fallback);
         }
         buffer_append_string(buffer, " | ");
-        markdown_append_text(buffer, option->text);
+        config_append_markdown_text(buffer, option->text);
         buffer_append_string(buffer, " |\n");
     }
 }

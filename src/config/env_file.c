@@ -110,11 +110,13 @@ static enum status line_set(struct config *config, struct slice line, const char
     }
     struct slice name = slice_trim(slice_make(line.data, equals));
     const struct option *option = option_find(name);
-    if (option == NULL) {
-        return STATUS_OK; /* somebody else's: .env files are shared */
-    }
     buffer_reset(value);
-    if (!value_read(slice_trim(slice_after(line, equals + 1)), value) || value->failed) {
+    bool is_sound = value_read(slice_trim(slice_after(line, equals + 1)), value) && !value->failed;
+    if (option == NULL) { /* somebody else's: .env files are shared */
+        option_note_without_effect(config, name, buffer_slice(value));
+        return STATUS_OK;
+    }
+    if (!is_sound) {
         failure_set(reterr, "%s (%s): the quotes of the value do not end with the value",
                     option->variable, origin);
         return STATUS_INVALID;

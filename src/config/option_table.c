@@ -75,6 +75,38 @@ const struct option *option_find(struct slice variable)
     return NULL;
 }
 
+/* ---- variables without effect ---- */
+
+static const struct {
+    const char *variable;
+    const char *harmless;
+} without_effect[WITHOUT_EFFECT_COUNT] = {
+#define WITHOUT_EFFECT(variable_, harmless_) {.variable = #variable_, .harmless = harmless_},
+#include "config/without_effect.def"
+#undef WITHOUT_EFFECT
+};
+
+const char *config_without_effect_name(enum without_effect index)
+{
+    return without_effect[index].variable;
+}
+
+void option_note_without_effect(struct config *config, struct slice variable, struct slice value)
+{
+    for (size_t i = 0; i < WITHOUT_EFFECT_COUNT; i++) {
+        if (!slice_equals(variable, slice_from_string(without_effect[i].variable))) {
+            continue;
+        }
+        struct slice rest = slice_from_string(without_effect[i].harmless);
+        struct slice item;
+        bool asks = value.length > 0;
+        while (slice_next_item(&rest, &item)) {
+            asks = asks && !slice_equals_ignoring_case(value, item);
+        }
+        config->without_effect[i] = asks;
+    }
+}
+
 /* ---- values ---- */
 
 struct unit {

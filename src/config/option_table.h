@@ -49,6 +49,10 @@ enum status option_set(struct config *config, const struct option *option, struc
 enum status env_file_load(struct config *config, const char *path,
                           struct failure *reterr) MUST_CHECK;
 
+/* A variable that is no option: if without_effect.def has it, the configuration remembers whether
+ * it asks for something. */
+void option_note_without_effect(struct config *config, struct slice variable, struct slice value);
+
 /* NULL when no option has that variable. */
 const struct option *option_find(struct slice variable);
 

@@ -58,10 +58,13 @@ void metrics_append_markdown(struct buffer *buffer)
         "<!-- Generated from src/gateway/metrics.def by `attach-gateway generate metrics`. -->\n"
         "# Metrics\n\n`GET /metrics` of the admin listener (ADMIN_HOST, ADMIN_PORT), Prometheus "
         "text format.\n\n| metric | kind | labels | what it counts |\n|---|---|---|---|\n");
+    const char *help = "";
     for (size_t i = 0; i < METRIC_COUNT; i++) {
         const struct metric_row *row = &metric_rows[i];
-        buffer_append_format(buffer, "| `%s` | %s | `%s` | %s |\n", row->name, row->kind,
-                             row->labels, row->help);
+        const char *tick = row->labels[0] != '\0' ? "`" : "";
+        help = row->help[0] != '\0' ? row->help : help; /* rows of one name share the first's */
+        buffer_append_format(buffer, "| `%s` | %s | %s%s%s | %s |\n", row->name, row->kind, tick,
+                             row->labels, tick, help);
     }
     buffer_append_string(buffer,
                          "| `attach_tokens_denied_total` | counter | `reason` | Bearer tokens "

@@ -35,7 +35,7 @@ const struct route *route_find(enum route_listener listener, struct slice method
             *ret_allow = NULL;
             return route;
         }
-        *ret_allow = route->method;
+        *ret_allow = strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method;
         found = route;
     }
     return found;

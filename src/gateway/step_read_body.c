@@ -13,8 +13,10 @@ enum {
 
 static bool read_body_is_needed(const struct request *request)
 {
-    return slice_equals(request->head.method, SLICE("POST")) &&
-           slice_equals(request->head.target.path, SLICE("/api/chat"));
+    const struct request_head *head = &request->head;
+    return slice_equals(head->method, SLICE("POST")) &&
+           slice_equals(head->target.path, SLICE("/api/chat")) &&
+           fields_find(head->fields, head->fields_count, FIELD_CONTENT_ENCODING, NULL) == NULL;
 }
 
 /* {"prompt": "x"} becomes {"messages":[{"role":"user","content":"x"}]}; every other byte stays
