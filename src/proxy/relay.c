@@ -219,7 +219,6 @@ static void relay_finish(struct engine_call *call, bool reusable)
     call->state = ENGINE_CALL_OVER;
     engine_lease_return(call->pool, &call->lease, reusable);
     buffer_clear(&call->request);
-    buffer_clear(&call->input);
     call->request_sent = 0;
 }
 
@@ -362,10 +361,9 @@ static void relay_receive_heads(struct engine_call *call, struct slice bytes)
         }
         bytes = slice_after(bytes, end);
         if (!interim) {
-            relay_receive_body(call, bytes); /* may point into <input>, which lives until the end */
-            if (call->state != ENGINE_CALL_OVER) {
-                buffer_clear(&call->input);
-            }
+            /* May point into <input>, and is not sent before this event is settled: <input> lives
+             * until the next one, or until the end. */
+            relay_receive_body(call, bytes);
             return;
         }
     }
@@ -416,6 +414,9 @@ static void relay_connection_ended(struct engine_call *call, enum status status)
 static void relay_read(struct engine_call *call)
 {
     struct worker *worker = call->pool->worker;
+    if (call->state == ENGINE_CALL_REPLY) {
+        buffer_clear(&call->input);
+    }
     do {
         size_t count = 0;
         enum status status = transport_read(&call->lease.connection->transport, worker->scratch,
@@ -518,6 +519,7 @@ void engine_call_end(struct engine_call *call)
     if (call->state != ENGINE_CALL_OVER) {
         relay_finish(call, false);
     }
+    buffer_clear(&call->input);
 }
 
 static const struct engine_lease_events relay_lease_events = {

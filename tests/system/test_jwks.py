@@ -268,9 +268,9 @@ def test_a_jwks_uri_that_is_no_https(start_gateway, issuer, uri):
 def test_redirects_are_not_followed(start_gateway, issuer, kind):
     other = Issuer(keys=[K9])
     issuer.override(kind, 302, b"", [("Location", other.url + "/the-keys")])
-    gateway = start_gateway(ready=False, JWKS_COOLDOWN="1h")
     if kind == "discovery":
         issuer.override("oauth", 404)
+    gateway = start_gateway(ready=False, JWKS_COOLDOWN="1h")
     expect_never_ready(gateway, issuer, "cannot get the keys")
     assert sum(other.fetches.values()) == 0
     other.close()

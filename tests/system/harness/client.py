@@ -59,7 +59,9 @@ class Client:
         self.socket.connect(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+            # An end without close_notify is an error then, as it is to careful clients.
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost",
+                                          suppress_ragged_eofs=False)
         self.reader = http.Reader(self._receive)
 
     def __enter__(self):
