@@ -355,7 +355,7 @@ static void plain_http_does_not_pass_for_https(void **state)
     struct result result = {0};
     char url[sizeof(scene.server.url) + 1];
     scene_begin(&scene, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    snprintf(url, sizeof(url), "https%s", scene.server.url + strlen("http"));
+    snprintf(url, sizeof(url), "https%.59s", scene.server.url + strlen("http"));
     scene.request.url = url;
     scene_start(&scene, &result);
     scene_run(&scene);
