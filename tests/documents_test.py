@@ -646,4 +646,5 @@ def test_the_unit_fits_the_program():
     printed(*arguments, "--check", "--local")
     drain = int(options()["DRAIN_TIMEOUT"].removesuffix("s"))
     assert int(service["TimeoutStopSec"].removesuffix("s")) > drain
-    assert int(service["LimitNOFILE"]) >= 2 * int(options()["MAX_CONNECTIONS"]) + 256
+    assert int(service["LimitNOFILE"]) >= (
+        int(options()["MAX_CONNECTIONS"]) + int(options()["ENGINE_CONNECTIONS_MAX"]) + 256)

@@ -18,14 +18,14 @@ static void serve_warn_without_effect(const struct config *config)
     }
 }
 
-/* Each client may need a second descriptor for the engine; the soft limit is often 1024. */
+/* One descriptor for each client and each engine connection; the soft limit is often 1024. */
 static void serve_raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return;
     }
-    rlim_t wanted = (rlim_t)(config->max_connections * 2 + 256);
+    rlim_t wanted = (rlim_t)(config->max_connections + config->engine_connections_max + 256);
     if (limit.rlim_cur >= wanted) {
         return;
     }

@@ -290,6 +290,7 @@ static void engine_pool_unlink_waiting(struct engine_pool *pool, struct engine_l
     }
     lease->next = lease->previous = NULL;
     lease->waiting = false;
+    pool->waiting_count--;
 }
 
 static void engine_pool_link_waiting(struct engine_pool *pool, struct engine_lease *lease)
@@ -300,6 +301,7 @@ static void engine_pool_link_waiting(struct engine_pool *pool, struct engine_lea
         lease->next->previous = lease;
     }
     pool->waiting = lease;
+    pool->waiting_count++;
     lease->waiting = true;
     lease->wait_ends_ms = uv_now(&pool->worker->loop) + pool->engine->connect_timeout_ms;
     if (pool->lookup_deadline.due_ms == 0) {
@@ -370,8 +372,8 @@ enum status engine_pool_lend(struct engine_pool *pool, struct engine_lease *leas
         lease->connection = connection;
         return STATUS_OK;
     }
-    if (pool->closed || atomic_load_explicit(&pool->open_count, memory_order_relaxed) >=
-                            pool->engine->connections_max) {
+    size_t taken = atomic_load_explicit(&pool->open_count, memory_order_relaxed);
+    if (pool->closed || taken + pool->waiting_count >= pool->engine->connections_max) {
         return STATUS_LIMIT;
     }
     if (!resolve_ready(&pool->resolve)) {

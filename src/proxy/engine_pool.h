@@ -68,6 +68,7 @@ struct engine_pool {
     struct resolve resolve;
     struct deadline lookup_deadline;
     struct engine_lease *waiting;
+    size_t waiting_count; /* each will be a connection, so they count for connections_max */
     struct engine_connection *idle;
     size_t idle_count;
     atomic_size_t open_count; /* all but closing ones; any thread may read it */
