@@ -861,10 +861,11 @@ def test_a_client_that_leaves_within_a_request(stand_in, sent):
 
 
 def stands_still(stand_in):
-    """True when no thread woke for a moment, though a word without a pause would come each ms."""
+    """True when hardly a thread woke for a moment, though a word without a pause would come each ms.
+    (TSan has a thread of its own that wakes now and then.)"""
     before = stand_in.wakings()
     time.sleep(0.25)
-    return stand_in.wakings() == before
+    return stand_in.wakings() - before < 10
 
 
 def test_a_slow_reader_slows_the_stream(start_stand_in):
