@@ -127,10 +127,10 @@ static void the_data_directory(void **state)
         const char *environment[4];
         const char *expected; /* NULL: nowhere */
     } cases[] = {
-        {{"ATTACH_DATA_DIR=/data", "XDG_STATE_HOME=/state", "HOME=/home/a", NULL}, "/data"},
-        {{"XDG_STATE_HOME=/state", "HOME=/home/a", NULL}, "/state/attach-gateway"},
-        {{"XDG_STATE_HOME=relative", "HOME=/home/a", NULL}, "/home/a/.local/state/attach-gateway"},
-        {{"HOME=/home/a", NULL}, "/home/a/.local/state/attach-gateway"},
+        {{"ATTACH_DATA_DIR=/data", "XDG_STATE_HOME=/state", "HOME=/own/a", NULL}, "/data"},
+        {{"XDG_STATE_HOME=/state", "HOME=/own/a", NULL}, "/state/attach-gateway"},
+        {{"XDG_STATE_HOME=relative", "HOME=/own/a", NULL}, "/own/a/.local/state/attach-gateway"},
+        {{"HOME=/own/a", NULL}, "/own/a/.local/state/attach-gateway"},
         {{"HOME=relative", NULL}, NULL},
         {{NULL}, NULL},
     };
