@@ -75,7 +75,8 @@ enum status engine_call_start(struct engine_call *call, struct engine_pool *pool
     call->request_chunked = request->framing == BODY_CHUNKED;
     call->to_head = slice_equals(request->method, SLICE("HEAD"));
     call->replayable = true;
-    buffer_init(&call->input, engine_reply_head_max);
+    /* A head that is not complete yet, and one read more, which may hold much of the body. */
+    buffer_init(&call->input, engine_reply_head_max + worker_scratch_bytes);
     buffer_init(&call->request, engine_request_bytes_max);
     if (buffer_reserve(&call->request, engine_request_bytes_usual) != NULL) {
         relay_append_head(&call->request, pool->engine, request);
@@ -417,10 +418,14 @@ static void relay_read(struct engine_call *call)
     if (call->state == ENGINE_CALL_REPLY) {
         buffer_clear(&call->input);
     }
+    /* What TLS still holds goes behind what was read before it, which is not sent until this event
+     * is settled. It holds a record at most, and that fits. */
+    size_t used = 0;
     do {
         size_t count = 0;
-        enum status status = transport_read(&call->lease.connection->transport, worker->scratch,
-                                            worker_scratch_bytes, &count);
+        enum status status =
+            transport_read(&call->lease.connection->transport, worker->scratch + used,
+                           worker_scratch_bytes - used, &count);
         if (status == STATUS_AGAIN) {
             break;
         }
@@ -428,8 +433,9 @@ static void relay_read(struct engine_call *call)
             relay_connection_ended(call, status);
             return;
         }
-        relay_received(call, slice_make(worker->scratch, count));
-    } while (call->state != ENGINE_CALL_OVER &&
+        relay_received(call, slice_make(worker->scratch + used, count));
+        used += count;
+    } while (call->state != ENGINE_CALL_OVER && used < worker_scratch_bytes &&
              transport_has_pending(&call->lease.connection->transport));
     if (call->state != ENGINE_CALL_OVER) {
         relay_set_watch(call);
