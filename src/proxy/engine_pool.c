@@ -184,7 +184,9 @@ static void engine_connection_try_next(struct engine_connection *connection, int
         return;
     }
     struct engine_connection *successor = calloc(1, sizeof(*successor));
-    uint64_t left_ms = connection->deadline.due_ms - uv_now(&pool->worker->loop);
+    uint64_t now_ms = uv_now(&pool->worker->loop);
+    uint64_t due_ms = connection->deadline.due_ms;
+    uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0; /* sockets may come before timers */
     engine_connection_close(connection);
     lease->connection = NULL;
     struct failure failure = {"out of memory"};
