@@ -17,13 +17,12 @@ static bool split(struct slice token, struct segments *ret, enum deny_reason *re
 {
     size_t dots[2] = {0, 0};
     size_t dots_count = 0;
-    for (size_t i = 0; i < token.length; i++) {
-        if (token.data[i] == '.') {
-            if (dots_count < 2) {
-                dots[dots_count] = i;
-            }
-            dots_count++;
+    for (size_t at = slice_find(token, '.'); at < token.length;
+         at += 1 + slice_find(slice_after(token, at + 1), '.')) {
+        if (dots_count < 2) {
+            dots[dots_count] = at;
         }
+        dots_count++;
     }
     if (dots_count != 2) {
         /* A JWE has five segments (RFC 7516 3.1); the reason helps whoever configured the issuer.

@@ -19,6 +19,9 @@ enum {
     hashed_bytes_max = 64,
     /* One entry may take this part of the bytes. */
     share_divisor = 16,
+    /* Sizes are rounded up, so that the memory of an entry that goes mostly fits
+       the one that comes. */
+    entry_bytes_step = 64,
 };
 
 struct entry {
@@ -82,7 +85,8 @@ static void list_add(struct token_cache *cache, struct entry *entry)
     cache->newest = entry;
 }
 
-static void entry_remove(struct token_cache *cache, struct entry *entry)
+/* Takes it out of the table and the list; the memory is the caller's then. */
+static void entry_unlink(struct token_cache *cache, struct entry *entry)
 {
     struct entry **link = bucket_of(cache, entry->hash);
     while (*link != entry) {
@@ -92,6 +96,11 @@ static void entry_remove(struct token_cache *cache, struct entry *entry)
     list_remove(cache, entry);
     cache->entries--;
     cache->bytes -= entry->bytes;
+}
+
+static void entry_remove(struct token_cache *cache, struct entry *entry)
+{
+    entry_unlink(cache, entry);
     free(entry);
 }
 
@@ -171,13 +180,10 @@ static struct slice text_add(char **end, struct slice text)
     return copy;
 }
 
-static struct entry *entry_make(struct slice token, const struct verification *verification,
-                                size_t bytes)
+static struct entry *entry_make(struct entry *take_memory, struct slice token,
+                                const struct verification *verification, size_t bytes)
 {
-    struct entry *entry = malloc(bytes);
-    if (entry == NULL) {
-        return NULL;
-    }
+    struct entry *entry = take_memory;
     memset(entry, 0, sizeof(*entry));
     char *end = entry->text;
     entry->bytes = bytes;
@@ -200,18 +206,27 @@ void token_cache_insert(struct token_cache *cache, struct slice token,
         bytes > cache->bytes_max / share_divisor) {
         return;
     }
+    bytes = (bytes + entry_bytes_step - 1) / entry_bytes_step * entry_bytes_step;
+    struct entry *memory = NULL;
     uint64_t hash = token_hash(cache, token);
     struct entry *known = entry_find(cache, token, hash);
     if (known != NULL) {
         entry_remove(cache, known);
     }
     while (cache->entries >= cache->entries_max || cache->bytes + bytes > cache->bytes_max) {
-        entry_remove(cache, cache->oldest);
+        free(memory);
+        memory = cache->oldest;
+        entry_unlink(cache, memory);
     }
-    struct entry *entry = buckets_grow(cache) ? entry_make(token, verification, bytes) : NULL;
-    if (entry == NULL) {
+    if (memory == NULL || memory->bytes != bytes) {
+        free(memory);
+        memory = malloc(bytes);
+    }
+    if (memory == NULL || !buckets_grow(cache)) {
+        free(memory);
         return;
     }
+    struct entry *entry = entry_make(memory, token, verification, bytes);
     entry->hash = hash;
     struct entry **bucket = bucket_of(cache, hash);
     entry->chain = *bucket;

@@ -18,6 +18,7 @@ struct json_scan {
     unsigned depth;
     struct json_level levels[json_depth_max];
     size_t names_count; /* of all open objects together */
+    bool names_escaped; /* at least one of them, so that bytes alone do not tell them apart */
     struct slice names[json_members_max];
     struct failure *reterr;
 };
@@ -324,8 +325,10 @@ static enum status json_note_name(struct json_scan *scan, struct slice name)
     if (scan->duplicates == JSON_DUPLICATES_UNCHECKED) {
         return STATUS_OK;
     }
+    scan->names_escaped = scan->names_escaped || json_has_escape(name);
     for (size_t i = level->names_start; i < scan->names_count; i++) {
-        if (json_same_name(scan->names[i], name)) {
+        if (scan->names_escaped ? json_same_name(scan->names[i], name)
+                                : slice_equals(scan->names[i], name)) {
             json_refuse(scan, "a name twice in one object");
             return STATUS_INVALID;
         }
@@ -508,6 +511,7 @@ enum status json_parse(struct slice text, enum json_duplicates duplicates, struc
     scan.duplicates = duplicates;
     scan.depth = 0;
     scan.names_count = 0;
+    scan.names_escaped = false;
     scan.reterr = &failure;
     enum status status = json_scan_all(&scan);
     if (status != STATUS_OK) {
@@ -536,15 +540,20 @@ static const char *json_after_space(const char *at)
     return at;
 }
 
-/* Behind the string whose opening quote is at <at>. */
-static const char *json_after_string(const char *at)
+/* Behind the string whose opening quote is at <at>; <end> is that of the text.
+ */
+static const char *json_after_string(const char *at, const char *end)
 {
-    for (at++; *at != '"'; at++) {
-        if (*at == '\\') {
-            at++;
+    at++;
+    for (;;) {
+        while (end - at >= 8 && json_eight_are_plain(at)) {
+            at += 8;
         }
+        if (*at == '"') {
+            return at + 1;
+        }
+        at += *at == '\\' ? 2 : 1;
     }
-    return at + 1;
 }
 
 /* A byte of a number, true, false or null. */
@@ -558,7 +567,7 @@ static const char *json_after_value(const char *at, const char *end)
     size_t depth = 0;
     do {
         if (*at == '"') {
-            at = json_after_string(at);
+            at = json_after_string(at, end);
             continue;
         }
         if (*at == '{' || *at == '[') {
@@ -602,7 +611,7 @@ bool json_walk_next(struct json_walk *walk, struct slice *ret_name, struct json_
         return false;
     }
     if (walk->is_object) {
-        const char *name_end = json_after_string(at);
+        const char *name_end = json_after_string(at, end);
         name = slice_make(at + 1, (size_t)(name_end - at) - 2);
         at = json_after_space(json_after_space(name_end) + 1);
     }

@@ -127,7 +127,7 @@ enum status transport_read(struct transport *transport, char *bytes, size_t size
     }
     ssize_t count;
     do {
-        count = read(transport->descriptor, bytes, size);
+        count = recv(transport->descriptor, bytes, size, 0);
     } while (count < 0 && errno == EINTR);
     if (count > 0) {
         *ret_count = (size_t)count;
