@@ -229,6 +229,8 @@ static void h1_put_framing(struct connection *connection, const struct request *
     struct connection_h1 *h1 = &connection->h1;
     h1->reply_has_body = head->has_body;
     h1->reply_chunked = false;
+    h1->chunk_line = 0;
+    h1->chunk_bytes = 0;
     if (head->has_length) {
         h1_put(connection, SLICE("Content-Length: "));
         h1_put_number(connection, head->length);
@@ -325,11 +327,13 @@ static void h1_reply_body(struct request *request, struct slice bytes)
     if (gather_is_full(gather)) {
         h1_send(connection);
     }
-    if (h1->reply_chunked && h1->chunk_line == 0) {
-        gather_add(gather, connection, SLICE(""));
-        h1->chunk_line = gather->count;
+    if (h1->reply_chunked) {
+        if (h1->chunk_line == 0) {
+            gather_add(gather, connection, SLICE(""));
+            h1->chunk_line = gather->count;
+        }
+        h1->chunk_bytes += bytes.length;
     }
-    h1->chunk_bytes += bytes.length;
     gather_add(gather, connection, bytes);
 }
 

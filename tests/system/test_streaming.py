@@ -505,3 +505,15 @@ def test_endless_trailers_end_the_reply(gateway, engine, token):
     client.read_head()
     with pytest.raises((Truncated, ConnectionResetError)):
         client.read_rest()
+
+
+def test_a_chunked_reply_after_one_with_a_length_on_one_connection(gateway, engine, token):
+    """The first reply's bytes must not count in the second one's chunk sizes."""
+    with gateway.connect() as client:
+        for framing in ("length", "chunked", "length", "length", "chunked", "chunked"):
+            body = f"{framing} reply".encode()
+            head = {"Content-Type": "text/plain"}
+            engine.answer(http.reply(200, body, head) if framing == "length" else
+                          http.head("HTTP/1.1 200 OK", [("Transfer-Encoding", "chunked")]) + http.chunked(body))
+            reply = client.ask("GET", "/api/tags", token=token)
+            assert (reply.status, reply.body) == (200, body)
