@@ -25,6 +25,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import tomllib
 
 import pytest
@@ -157,7 +158,8 @@ def originals_variables():
 
 
 def printed(*arguments):
-    code, output, errors = run_command(REPOSITORY / "docs", arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        code, output, errors = run_command(pathlib.Path(directory), arguments)
     assert code == 0, errors
     return output
 

@@ -160,6 +160,14 @@ void config_clear(struct config *config)
 
 /* ---- rules ---- */
 
+/* Tokens are matched with one trailing '/' forgiven, so that issuers which differ in nothing else
+ * are one. */
+static struct slice config_issuer_name(struct slice issuer)
+{
+    return slice_ends_with(issuer, SLICE("/")) ? slice_make(issuer.data, issuer.length - 1)
+                                               : issuer;
+}
+
 static enum status config_check_trust(const struct config *config, struct failure *reterr)
 {
     if (config->oidc_issuer.count == 0 && !config->attach_local) {
@@ -175,7 +183,8 @@ static enum status config_check_trust(const struct config *config, struct failur
     }
     for (size_t i = 0; i < config->oidc_issuer.count; i++) {
         for (size_t j = i + 1; j < config->oidc_issuer.count; j++) {
-            if (slice_equals(config->oidc_issuer.items[i], config->oidc_issuer.items[j])) {
+            if (slice_equals(config_issuer_name(config->oidc_issuer.items[i]),
+                             config_issuer_name(config->oidc_issuer.items[j]))) {
                 failure_set(reterr, "OIDC_ISSUER: %.*s is there twice",
                             SLICE_ARGS(config->oidc_issuer.items[i]));
                 return STATUS_INVALID;
@@ -197,7 +206,8 @@ static enum status config_check_origins(const struct config *config, struct fail
         } else if (slice_starts_with(origin, SLICE("https://"))) {
             rest = slice_after(origin, 8);
         }
-        if (rest.length == 0 || slice_find(rest, '/') < rest.length) {
+        if (rest.length == 0 || slice_find(rest, '/') < rest.length ||
+            slice_find(rest, '*') < rest.length) {
             failure_set(reterr,
                         "CORS_ORIGINS: \"%.100s\" is not an origin such as https://app.example.com "
                         "(no path, no *)",

@@ -100,7 +100,7 @@ static enum status line_set(struct config *config, struct slice line, const char
     if (line.length == 0 || line.data[0] == '#') {
         return STATUS_OK;
     }
-    if (slice_starts_with(line, SLICE("export "))) {
+    if (slice_starts_with(line, SLICE("export ")) || slice_starts_with(line, SLICE("export\t"))) {
         line = slice_trim(slice_after(line, 7));
     }
     size_t equals = slice_find(line, '=');
@@ -132,6 +132,9 @@ enum status env_file_load(struct config *config, const char *path, struct failur
     buffer_init(&value, env_file_bytes_max);
     enum status status = env_file_read(path, &text, reterr);
     struct slice rest = buffer_slice(&text);
+    if (slice_starts_with(rest, SLICE("\xef\xbb\xbf"))) {
+        rest = slice_after(rest, 3); /* the mark some editors put first; it would hide a name */
+    }
     for (unsigned number = 1; status == STATUS_OK && rest.length > 0; number++) {
         char origin[160];
         size_t end = slice_find(rest, '\n');

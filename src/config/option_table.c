@@ -216,7 +216,7 @@ static enum status option_store(struct config *config, const struct option *opti
                                 struct slice value)
 {
     void *field = (char *)config + option->offset;
-    uint64_t *number = field;
+    uint64_t number = 0;
     bool good = false;
     switch (option->type) {
     case OPTION_TEXT:
@@ -229,17 +229,20 @@ static enum status option_store(struct config *config, const struct option *opti
     case OPTION_CHOICE:
         return parse_choice(option, value, field) ? STATUS_OK : STATUS_INVALID;
     case OPTION_NUMBER:
-        good = slice_parse_uint(value, UINT64_MAX, number);
+        good = slice_parse_uint(value, UINT64_MAX, &number);
         break;
     case OPTION_DURATION:
-        good = config_parse_duration(value, number);
+        good = config_parse_duration(value, &number);
         break;
     case OPTION_SIZE:
-        good = config_parse_size(value, number);
+        good = config_parse_size(value, &number);
         break;
     }
-    return good && *number >= option->minimum && *number <= option->maximum ? STATUS_OK
-                                                                            : STATUS_INVALID;
+    if (!good || number < option->minimum || number > option->maximum) {
+        return STATUS_INVALID;
+    }
+    memcpy(field, &number, sizeof(number));
+    return STATUS_OK;
 }
 
 /* What would have been right. */

@@ -10,10 +10,14 @@ import { echoModel, startAnthropicEngine } from './harness/anthropic_engine.mjs'
 import { startGateway } from './harness/gateway.mjs';
 import { audience, startIssuer } from './harness/provider.mjs';
 import { Scope } from './harness/scope.mjs';
-import { waitUntil, within } from './harness/wait.mjs';
+import { patienceMs, waitUntil, within } from './harness/wait.mjs';
 
 const words = ['Sand,', ' grain', ' by', ' grain', ' 🏖'];
-const call = { model: echoModel, max_tokens: 100, messages: [{ role: 'user', content: words.join('') }] };
+const call = {
+  model: echoModel,
+  max_tokens: 100,
+  messages: [{ role: 'user', content: words.join('') }],
+};
 
 describe('the anthropic client', () => {
   const scope = new Scope();
@@ -24,13 +28,23 @@ describe('the anthropic client', () => {
   let anthropic;
 
   function clientOf(token) {
-    return new Anthropic({ baseURL: gateway.url, authToken: token, apiKey: null, maxRetries: 0 });
+    return new Anthropic({
+      baseURL: gateway.url,
+      authToken: token,
+      apiKey: null,
+      maxRetries: 0,
+      timeout: patienceMs,
+    });
   }
 
   before(async () => {
     issuer = await startIssuer(scope);
     ({ engine, echo } = await startAnthropicEngine(scope));
-    gateway = await startGateway(scope, { OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: engine.url });
+    gateway = await startGateway(scope, {
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUD: audience,
+      ENGINE_URL: engine.url,
+    });
     anthropic = clientOf(await issuer.token());
   });
   after(() => scope.close());
@@ -50,7 +64,9 @@ describe('the anthropic client', () => {
   test('each event of a stream is with the client before the next is written', async () => {
     const permits = [];
     echo.beforeWord = () => new Promise((resolve) => permits.push(resolve));
-    const events = (await within(anthropic.messages.create({ ...call, stream: true }), 'the stream to begin'))[Symbol.asyncIterator]();
+    const events = (
+      await within(anthropic.messages.create({ ...call, stream: true }), 'the stream to begin')
+    )[Symbol.asyncIterator]();
     const next = async (type) => {
       const { value } = await within(events.next(), type);
       assert.equal(value.type, type);
@@ -68,7 +84,10 @@ describe('the anthropic client', () => {
   });
 
   test('the stream helper puts the same message together', async () => {
-    const message = await within(anthropic.messages.stream(call).finalMessage(), 'the whole message');
+    const message = await within(
+      anthropic.messages.stream(call).finalMessage(),
+      'the whole message',
+    );
     assert.equal(message.content[0].text, words.join(''));
     assert.equal(message.usage.output_tokens, words.length);
   });

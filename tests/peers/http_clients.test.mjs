@@ -37,7 +37,7 @@ function sha256(bytes) {
 
 const plain = Buffer.from('a text that packs well, '.repeat(1000));
 const packed = { gzip: gzipSync(plain), br: brotliCompressSync(plain) };
-const permits = [];
+const permits = []; // to let the engine go on, one for each step it waits at
 
 const answers = {
   async '/hash'(request, reply) {
@@ -45,14 +45,24 @@ const answers = {
     replyJson(reply, 200, { length: body.length, sha256: sha256(body) });
   },
   async '/echo'(request, reply) {
-    const { 'content-type': type = 'application/octet-stream', 'content-length': length } = request.headers;
+    const { 'content-type': type = 'application/octet-stream', 'content-length': length } =
+      request.headers;
     reply.writeHead(200, { 'content-type': type, ...(length && { 'content-length': length }) });
     request.pipe(reply);
     await once(reply, 'close');
   },
+  /** Like /echo, but for clients that do not read while they write. */
+  async '/return'(request, reply) {
+    const body = await bodyOf(request);
+    reply.writeHead(200, { 'content-length': body.length });
+    reply.end(body);
+  },
   async '/length'(request, reply) {
     const body = pattern(Number(new URL(request.url, 'http://x').searchParams.get('bytes')));
-    reply.writeHead(200, { 'content-length': body.length, 'content-type': 'application/octet-stream' });
+    reply.writeHead(200, {
+      'content-length': body.length,
+      'content-type': 'application/octet-stream',
+    });
     reply.end(request.method === 'HEAD' ? undefined : body);
   },
   async '/chunked'(request, reply) {
@@ -71,7 +81,11 @@ const answers = {
   },
   async '/packed'(request, reply) {
     const encoding = request.headers['accept-encoding'].split(/[ ,]+/)[0];
-    reply.writeHead(200, { 'content-encoding': encoding, 'content-type': 'text/plain', vary: 'accept-encoding' });
+    reply.writeHead(200, {
+      'content-encoding': encoding,
+      'content-type': 'text/plain',
+      vary: 'accept-encoding',
+    });
     reply.end(packed[encoding]);
   },
   async '/fields'(request, reply) {
@@ -136,7 +150,12 @@ describe('HTTP/1.1 as others speak it', () => {
   before(async () => {
     issuer = await startIssuer(scope);
     engine = await startEngine(scope, answer);
-    gateway = await startGateway(scope, { OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: engine.url, ENGINE_PATHS: '*' });
+    gateway = await startGateway(scope, {
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUD: audience,
+      ENGINE_URL: engine.url,
+      ENGINE_PATHS: '*',
+    });
     token = await issuer.token();
     headers = { authorization: `Bearer ${token}` };
   });
@@ -157,7 +176,11 @@ describe('HTTP/1.1 as others speak it', () => {
 
     /** {status, headers, body, request} of one request; <body> is what to send, as one piece or as several. */
     async function ask(method, target, body = [], fields = {}) {
-      const request = http.request(gateway.url + target, { method, agent, headers: { ...headers, ...fields } });
+      const request = http.request(gateway.url + target, {
+        method,
+        agent,
+        headers: { ...headers, ...fields },
+      });
       const response = once(request, 'response');
       for (const piece of [body].flat()) {
         request.write(piece);
@@ -173,7 +196,10 @@ describe('HTTP/1.1 as others speak it', () => {
       const check = async (method, target, status, length, fields) => {
         const reply = await ask(method, target, [], fields);
         assert.equal(reply.status, status, `${method} ${target}`);
-        assert.ok(length === undefined || reply.body.equals(pattern(length)), `${method} ${target}: ${reply.body.length} bytes`);
+        assert.ok(
+          length === undefined || reply.body.equals(pattern(length)),
+          `${method} ${target}: ${reply.body.length} bytes`,
+        );
         ports.add(reply.request.socket.localPort);
       };
       for (let round = 0; round < 5; round++) {
@@ -185,7 +211,9 @@ describe('HTTP/1.1 as others speak it', () => {
         await check('GET', '/empty', 204, 0);
         await check('GET', '/chunked?bytes=5000', 200, 5000);
         await check('GET', '/unchanged', 304, 0);
-        await check('GET', '/length?bytes=10', 401, undefined, { authorization: 'Bearer not.a.token' });
+        await check('GET', '/length?bytes=10', 401, undefined, {
+          authorization: 'Bearer not.a.token',
+        });
         await check('GET', '/chunked?bytes=70000', 200, 70_000);
         await check('GET', '/nothing', 404);
         await check('GET', '/until-close', 200, megabyte);
@@ -213,13 +241,20 @@ describe('HTTP/1.1 as others speak it', () => {
     });
 
     test('an upload arrives piece by piece, not when it is whole', async () => {
-      const request = http.request(`${gateway.url}/upload-steps`, { method: 'POST', agent: false, headers });
+      const request = http.request(`${gateway.url}/upload-steps`, {
+        method: 'POST',
+        agent: false,
+        headers,
+      });
       const count = engine.requests.length;
       const pieces = ['one', 'two', 'three'];
       for (const [index, piece] of pieces.entries()) {
         request.write(piece);
         await engine.request(count);
-        await waitUntil(() => engine.requests[count].pieces.join('') === pieces.slice(0, index + 1).join(''), `the engine to get ${piece}`);
+        await waitUntil(
+          () => engine.requests[count].pieces.join('') === pieces.slice(0, index + 1).join(''),
+          `the engine to get ${piece}`,
+        );
       }
       request.end();
       const [reply] = await within(once(request, 'response'), 'the reply');
@@ -229,7 +264,9 @@ describe('HTTP/1.1 as others speak it', () => {
     test('Expect: 100-continue is answered before the body comes', async () => {
       const body = randomBytes(100_000);
       const request = http.request(`${gateway.url}/hash`, {
-        method: 'POST', agent, headers: { ...headers, expect: '100-continue', 'content-length': body.length },
+        method: 'POST',
+        agent,
+        headers: { ...headers, expect: '100-continue', 'content-length': body.length },
       });
       request.flushHeaders();
       await within(once(request, 'continue'), '100 Continue');
@@ -241,7 +278,13 @@ describe('HTTP/1.1 as others speak it', () => {
     test('Expect: 100-continue with a bad token is refused without asking for the body', async () => {
       const count = engine.requests.length;
       const request = http.request(`${gateway.url}/hash`, {
-        method: 'POST', agent: false, headers: { authorization: 'Bearer not.a.token', expect: '100-continue', 'content-length': 100_000 },
+        method: 'POST',
+        agent: false,
+        headers: {
+          authorization: 'Bearer not.a.token',
+          expect: '100-continue',
+          'content-length': 100_000,
+        },
       });
       let continued = false;
       request.on('continue', () => {
@@ -271,13 +314,26 @@ describe('HTTP/1.1 as others speak it', () => {
 
       test(`16 MiB up and the same back, framed by ${framing}`, async () => {
         const whole = pattern(large);
-        const pieces = framing === 'length' ? whole : Array.from({ length: 16 }, (_, i) => whole.subarray(i * megabyte, (i + 1) * megabyte));
-        const { body } = await ask('POST', '/echo', pieces, framing === 'length' ? { 'content-length': large } : {});
+        const pieces =
+          framing === 'length'
+            ? whole
+            : Array.from({ length: 16 }, (_, i) =>
+                whole.subarray(i * megabyte, (i + 1) * megabyte),
+              );
+        const { body } = await ask(
+          'POST',
+          '/echo',
+          pieces,
+          framing === 'length' ? { 'content-length': large } : {},
+        );
         assert.ok(body.equals(whole));
       });
 
       test(`a reply that breaks off is an error for the client, framed by ${framing}`, async () => {
-        const request = http.request(`${gateway.url}/truncated?${framing}`, { agent: false, headers });
+        const request = http.request(`${gateway.url}/truncated?${framing}`, {
+          agent: false,
+          headers,
+        });
         request.end();
         const [reply] = await within(once(request, 'response'), 'the head');
         await permit();
@@ -286,7 +342,10 @@ describe('HTTP/1.1 as others speak it', () => {
     }
 
     test('a client that reads slowly gets every byte', async () => {
-      const request = http.request(`${gateway.url}/length?bytes=${large}`, { agent: false, headers });
+      const request = http.request(`${gateway.url}/length?bytes=${large}`, {
+        agent: false,
+        headers,
+      });
       request.end();
       const [reply] = await within(once(request, 'response'), 'the head');
       const digest = createHash('sha256');
@@ -303,7 +362,9 @@ describe('HTTP/1.1 as others speak it', () => {
 
     for (const encoding of ['gzip', 'br']) {
       test(`a reply packed with ${encoding} passes byte for byte`, async () => {
-        const { body, headers: got } = await ask('GET', '/packed', [], { 'accept-encoding': `${encoding}, identity` });
+        const { body, headers: got } = await ask('GET', '/packed', [], {
+          'accept-encoding': `${encoding}, identity`,
+        });
         assert.equal(engine.requests.at(-1).headers['accept-encoding'], `${encoding}, identity`);
         assert.equal(got['content-encoding'], encoding);
         assert.equal(got.vary, 'accept-encoding');
@@ -312,7 +373,10 @@ describe('HTTP/1.1 as others speak it', () => {
     }
 
     test('a request packed with gzip passes byte for byte', async () => {
-      const { body } = await ask('POST', '/echo', packed.gzip, { 'content-encoding': 'gzip', 'content-length': packed.gzip.length });
+      const { body } = await ask('POST', '/echo', packed.gzip, {
+        'content-encoding': 'gzip',
+        'content-length': packed.gzip.length,
+      });
       assert.equal(engine.requests.at(-1).headers['content-encoding'], 'gzip');
       assert.deepEqual(gunzipSync(body), plain);
     });
@@ -320,7 +384,10 @@ describe('HTTP/1.1 as others speak it', () => {
     test('repeated, empty and 8-bit fields arrive as the engine sent them', async () => {
       const { headers: got } = await ask('GET', '/fields');
       assert.deepEqual(got['set-cookie'], ['a=1', 'b=2']);
-      assert.deepEqual(Buffer.from(got['x-bytes'], 'latin1'), Buffer.from([0x7a, 0xe9, 0xff, 0x7e]));
+      assert.deepEqual(
+        Buffer.from(got['x-bytes'], 'latin1'),
+        Buffer.from([0x7a, 0xe9, 0xff, 0x7e]),
+      );
       assert.equal(got['x-empty'], '');
     });
 
@@ -344,19 +411,32 @@ describe('HTTP/1.1 as others speak it', () => {
       if (dispatchers.length === 0) {
         dispatchers.push(new Agent());
       }
-      return undiciFetch(gateway.url + target, { dispatcher: dispatchers[0], ...options, headers: { ...headers, ...options.headers } });
+      return undiciFetch(gateway.url + target, {
+        dispatcher: dispatchers[0],
+        ...options,
+        headers: { ...headers, ...options.headers },
+      });
     }
 
     test('pipelined requests are answered in their order', async () => {
       const client = new Client(gateway.url, { pipelining: 10 });
       dispatchers.push(client);
-      const targets = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? `/chunked?bytes=${i * 100 + 1}` : `/length?bytes=${i * 100}`));
-      const bodies = await within(Promise.all(targets.map(async (path) => {
-        const { statusCode, body } = await client.request({ method: 'GET', path, headers });
-        assert.equal(statusCode, 200);
-        return Buffer.from(await body.arrayBuffer());
-      })), 'all sixty replies');
-      bodies.forEach((body, i) => assert.ok(body.equals(pattern(i % 3 === 0 ? i * 100 + 1 : i * 100)), `reply ${i}`));
+      const targets = Array.from({ length: 60 }, (_, i) =>
+        i % 3 === 0 ? `/chunked?bytes=${i * 100 + 1}` : `/length?bytes=${i * 100}`,
+      );
+      const bodies = await within(
+        Promise.all(
+          targets.map(async (path) => {
+            const { statusCode, body } = await client.request({ method: 'GET', path, headers });
+            assert.equal(statusCode, 200);
+            return Buffer.from(await body.arrayBuffer());
+          }),
+        ),
+        'all sixty replies',
+      );
+      bodies.forEach((body, i) =>
+        assert.ok(body.equals(pattern(i % 3 === 0 ? i * 100 + 1 : i * 100)), `reply ${i}`),
+      );
     });
 
     test('fetch unpacks what the engine packed', async () => {
@@ -367,7 +447,11 @@ describe('HTTP/1.1 as others speak it', () => {
 
     test('fetch sends a stream and gets it back while it sends', async () => {
       const pieces = Array.from({ length: 50 }, (_, i) => Buffer.from(`piece ${i};`));
-      const reply = await fetchOf('/echo', { method: 'POST', body: Readable.toWeb(Readable.from(pieces)), duplex: 'half' });
+      const reply = await fetchOf('/echo', {
+        method: 'POST',
+        body: Readable.toWeb(Readable.from(pieces)),
+        duplex: 'half',
+      });
       assert.equal(await reply.text(), Buffer.concat(pieces).toString());
     });
 
@@ -390,7 +474,10 @@ describe('HTTP/1.1 as others speak it', () => {
       const asking = fetchOf('/steps', { signal: controller.signal });
       const seen = await engine.request(count);
       controller.abort();
-      await assert.rejects(asking.then((reply) => reply.text()), { name: 'AbortError' });
+      await assert.rejects(
+        asking.then((reply) => reply.text()),
+        { name: 'AbortError' },
+      );
       await waitUntil(() => seen.left, 'the engine to see the client leave');
     });
 
@@ -403,24 +490,59 @@ describe('HTTP/1.1 as others speak it', () => {
 
   describe('h11', () => {
     test('one connection: lengths, chunks, HEAD, 100-continue, 16 MiB both ways', async () => {
-      const fields = (more = {}) => Object.entries({ Host: new URL(gateway.url).host, Authorization: `Bearer ${token}`, ...more });
+      const fields = (more = {}) =>
+        Object.entries({
+          Host: new URL(gateway.url).host,
+          Authorization: `Bearer ${token}`,
+          ...more,
+        });
       const chunked = { 'Transfer-Encoding': 'chunked' };
       const replies = await askWithH11(gateway.url, [
         { method: 'GET', target: '/length?bytes=1000', headers: fields() },
         { method: 'GET', target: '/chunked?bytes=100000', headers: fields() },
         { method: 'POST', target: '/echo', headers: fields(chunked), pieces: ['a', 'bc', 'def'] },
         { method: 'HEAD', target: '/length?bytes=77', headers: fields() },
-        { method: 'POST', target: '/echo', headers: fields({ 'Content-Length': '5', Expect: '100-continue' }), pieces: ['hello'], expects_continue: true },
+        {
+          method: 'POST',
+          target: '/echo',
+          headers: fields({ 'Content-Length': '5', Expect: '100-continue' }),
+          pieces: ['hello'],
+          expects_continue: true,
+        },
         { method: 'GET', target: '/empty', headers: fields() },
         { method: 'GET', target: '/hints', headers: fields() },
-        { method: 'POST', target: '/echo', headers: fields({ 'Content-Length': String(large) }), pattern_bytes: large },
-        { method: 'POST', target: '/echo', headers: fields(chunked), pattern_bytes: large },
-        { method: 'GET', target: '/length?bytes=1', headers: fields({ Authorization: 'Bearer not.a.token' }) },
+        {
+          method: 'POST',
+          target: '/return',
+          headers: fields({ 'Content-Length': String(large) }),
+          pattern_bytes: large,
+        },
+        { method: 'POST', target: '/return', headers: fields(chunked), pattern_bytes: large },
+        {
+          method: 'GET',
+          target: '/length?bytes=1',
+          headers: fields({ Authorization: 'Bearer not.a.token' }),
+        },
         { method: 'GET', target: '/chunked?bytes=10', headers: fields({ Connection: 'close' }) },
       ]);
-      assert.deepEqual(replies.map((reply) => reply.status), [200, 200, 200, 200, 200, 204, 200, 200, 200, 401, 200]);
-      const bodies = [pattern(1000), pattern(100_000), 'abcdef', '', 'hello', '', '{"final":true}', pattern(large), pattern(large)];
-      bodies.forEach((body, i) => assert.equal(replies[i].sha256, sha256(body), `the body of reply ${i}`));
+      assert.deepEqual(
+        replies.map((reply) => reply.status),
+        [200, 200, 200, 200, 200, 204, 200, 200, 200, 401, 200],
+      );
+      const bodies = [
+        pattern(1000),
+        pattern(100_000),
+        'abcdef',
+        '',
+        'hello',
+        '',
+        '{"final":true}',
+        pattern(large),
+        pattern(large),
+      ];
+      bodies.forEach((body, i) =>
+        assert.equal(replies[i].sha256, sha256(body), `the body of reply ${i}`),
+      );
       assert.equal(replies[3].headers['content-length'], '77');
       assert.deepEqual(replies[4].interim, [100]);
       assert.ok(replies.slice(0, -1).every((reply) => reply.stays_open));
@@ -430,12 +552,22 @@ describe('HTTP/1.1 as others speak it', () => {
 
     test('an engine made with h11 finds nothing wrong with what the gateway writes', async (t) => {
       const own = scopeOf(t);
-      const options = { OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: await startH11Engine(own), ENGINE_PATHS: '*', WORKERS: '1' };
+      const options = {
+        OIDC_ISSUER: issuer.url,
+        OIDC_AUD: audience,
+        ENGINE_URL: await startH11Engine(own),
+        ENGINE_PATHS: '*',
+        WORKERS: '1',
+      };
       const second = await startGateway(own, options);
       const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
       own.after(() => agent.destroy());
       const send = async (method, pieces, fields = {}) => {
-        const request = http.request(`${second.url}/x?y`, { method, agent, headers: { ...headers, ...fields } });
+        const request = http.request(`${second.url}/x?y`, {
+          method,
+          agent,
+          headers: { ...headers, ...fields },
+        });
         const response = once(request, 'response');
         pieces.forEach((piece) => request.write(piece));
         request.end();
@@ -446,19 +578,41 @@ describe('HTTP/1.1 as others speak it', () => {
       const got = [
         await send('GET', []),
         await send('POST', [whole], { 'content-length': megabyte }),
-        await send('POST', [whole.subarray(0, 1), whole.subarray(1, 70_000), whole.subarray(70_000)]),
+        await send('POST', [
+          whole.subarray(0, 1),
+          whole.subarray(1, 70_000),
+          whole.subarray(70_000),
+        ]),
         await send('DELETE', []),
         await send('POST', [], { 'content-length': 0 }),
-        await send('POST', ['x'], { connection: 'keep-alive, x-private', 'x-private': 'for the gateway only' }),
+        await send('POST', ['x'], {
+          connection: 'keep-alive, x-private',
+          'x-private': 'for the gateway only',
+        }),
       ];
-      assert.deepEqual(got.map((each) => each.length), [0, megabyte, megabyte, 0, 0, 1]);
+      assert.deepEqual(
+        got.map((each) => each.length),
+        [0, megabyte, megabyte, 0, 0, 1],
+      );
       assert.equal(got[1].sha256, sha256(whole));
       assert.equal(got[2].sha256, sha256(whole));
-      assert.deepEqual([...new Set(got.map((each) => each.connection))], [1], 'the engine\'s connection was not kept');
+      assert.deepEqual(
+        [...new Set(got.map((each) => each.connection))],
+        [1],
+        "the engine's connection was not kept",
+      );
       for (const { headers: sent } of got) {
         const names = sent.map(([name]) => name);
-        assert.ok(!names.includes('authorization') && !names.includes('connection') && !names.includes('x-private'), String(names));
-        assert.deepEqual(sent.filter(([name]) => name === 'x-attach-user'), [['x-attach-user', 'agent-one']]);
+        assert.ok(
+          !names.includes('authorization') &&
+            !names.includes('connection') &&
+            !names.includes('x-private'),
+          String(names),
+        );
+        assert.deepEqual(
+          sent.filter(([name]) => name === 'x-attach-user'),
+          [['x-attach-user', 'agent-one']],
+        );
       }
     });
   });

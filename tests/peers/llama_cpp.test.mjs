@@ -6,26 +6,24 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import OpenAI from 'openai';
 
+import { collect } from './harness/collect.mjs';
 import { startGateway } from './harness/gateway.mjs';
 import { audience, startIssuer } from './harness/provider.mjs';
 import { Scope, scopeOf } from './harness/scope.mjs';
 import { modelName, recitation, roundelay } from './harness/tiny_model.mjs';
-import { waitUntil, within } from './harness/wait.mjs';
+import { patienceMs, waitUntil, within } from './harness/wait.mjs';
 
 const prebuilt = process.platform === 'linux' && process.arch === 'x64';
-const skip = !prebuilt && `llama.cpp is installed here for linux-x64 only, and this is ${process.platform}-${process.arch}`;
+const skip =
+  !prebuilt &&
+  `llama.cpp is installed here for linux-x64 only, and this is ${process.platform}-${process.arch}`;
 
 const answer = recitation.join(' ');
-const messages = [{ role: 'system', content: 'You recite.' }, { role: 'user', content: 'Please begin!' }];
+const messages = [
+  { role: 'system', content: 'You recite.' },
+  { role: 'user', content: 'Please begin!' },
+];
 const endless = `go ${roundelay[0]}`;
-
-async function collect(stream) {
-  const chunks = [];
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-  }
-  return chunks;
-}
 
 function textOf(chunks) {
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
@@ -44,9 +42,23 @@ describe('llama.cpp behind the gateway', { skip }, () => {
     const { startLlamaEngine } = await import('./harness/llama_engine.mjs');
     issuer = await startIssuer(scope);
     ({ engine, llama } = await startLlamaEngine(scope));
-    const gateway = await startGateway(scope, { OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: engine.url });
-    direct = new OpenAI({ baseURL: `${engine.url}/v1`, apiKey: 'none', maxRetries: 0 });
-    openai = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: await issuer.token(), maxRetries: 0 });
+    const gateway = await startGateway(scope, {
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUD: audience,
+      ENGINE_URL: engine.url,
+    });
+    direct = new OpenAI({
+      baseURL: `${engine.url}/v1`,
+      apiKey: 'none',
+      maxRetries: 0,
+      timeout: patienceMs,
+    });
+    openai = new OpenAI({
+      baseURL: `${gateway.url}/v1`,
+      apiKey: await issuer.token(),
+      maxRetries: 0,
+      timeout: patienceMs,
+    });
   });
   after(() => scope.close());
   afterEach(() => {
@@ -54,7 +66,10 @@ describe('llama.cpp behind the gateway', { skip }, () => {
   });
 
   test('the model is listed', async () => {
-    assert.deepEqual((await collect(await openai.models.list())).map(({ id }) => id), [model]);
+    assert.deepEqual(
+      (await collect(await openai.models.list())).map(({ id }) => id),
+      [model],
+    );
   });
 
   test('the model says what its weights make it say', async () => {
@@ -62,15 +77,26 @@ describe('llama.cpp behind the gateway', { skip }, () => {
     assert.equal(completion.choices[0].message.content.trim(), answer);
     assert.equal(completion.choices[0].finish_reason, 'stop');
     assert.equal(completion.usage.completion_tokens, recitation.length);
-    assert.deepEqual(completion.choices, (await direct.chat.completions.create({ model, messages })).choices);
+    assert.deepEqual(
+      completion.choices,
+      (await direct.chat.completions.create({ model, messages })).choices,
+    );
   });
 
   test('a streamed chat comes token by token', async () => {
-    const chunks = await collect(await openai.chat.completions.create({
-      model, messages, stream: true, stream_options: { include_usage: true },
-    }));
+    const chunks = await collect(
+      await openai.chat.completions.create({
+        model,
+        messages,
+        stream: true,
+        stream_options: { include_usage: true },
+      }),
+    );
     assert.equal(textOf(chunks).trim(), answer);
-    assert.equal(chunks.filter((chunk) => chunk.choices[0]?.delta.content).length, recitation.length);
+    assert.equal(
+      chunks.filter((chunk) => chunk.choices[0]?.delta.content).length,
+      recitation.length,
+    );
     assert.equal(chunks.at(-2).choices[0].finish_reason, 'stop');
     assert.equal(chunks.at(-1).usage.completion_tokens, recitation.length);
   });
@@ -78,7 +104,12 @@ describe('llama.cpp behind the gateway', { skip }, () => {
   test('each token is with the client before the next is made', async () => {
     const permits = [];
     llama.beforeToken = () => new Promise((resolve) => permits.push(resolve));
-    const stream = (await within(openai.chat.completions.create({ model, messages, stream: true }), 'the stream to begin'))[Symbol.asyncIterator]();
+    const stream = (
+      await within(
+        openai.chat.completions.create({ model, messages, stream: true }),
+        'the stream to begin',
+      )
+    )[Symbol.asyncIterator]();
     let text = '';
     for (let i = 0; i < recitation.length; i++) {
       const { value } = await within(stream.next(), `token ${i}, before token ${i + 1} is made`);
@@ -103,7 +134,12 @@ describe('llama.cpp behind the gateway', { skip }, () => {
       await new Promise(setImmediate); // the server's own loop must turn to see anybody leave
       assert.ok(call.tokens < 100_000, 'nobody stopped the engine');
     };
-    const stream = await openai.completions.create({ model, prompt: endless, max_tokens: 1_000_000, stream: true });
+    const stream = await openai.completions.create({
+      model,
+      prompt: endless,
+      max_tokens: 1_000_000,
+      stream: true,
+    });
     const chunks = stream[Symbol.asyncIterator]();
     await within(chunks.next(), 'the first token');
     const call = llama.calls.at(-1);
@@ -112,10 +148,15 @@ describe('llama.cpp behind the gateway', { skip }, () => {
   });
 
   test('four conversations at once', async () => {
-    const all = await Promise.all(Array.from({ length: 4 }, async () => collect(
-      await openai.chat.completions.create({ model, messages, stream: true }),
-    )));
-    assert.deepEqual(all.map((chunks) => textOf(chunks).trim()), Array(4).fill(answer));
+    const all = await Promise.all(
+      Array.from({ length: 4 }, async () =>
+        collect(await openai.chat.completions.create({ model, messages, stream: true })),
+      ),
+    );
+    assert.deepEqual(
+      all.map((chunks) => textOf(chunks).trim()),
+      Array(4).fill(answer),
+    );
   });
 
   test('embeddings are the same as without the gateway', async () => {
@@ -129,10 +170,14 @@ describe('llama.cpp behind the gateway', { skip }, () => {
   test('ENGINE_API=openai: the quick-start call is answered by llama.cpp', async (t) => {
     const own = scopeOf(t);
     const gateway = await startGateway(own, {
-      OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: engine.url, ENGINE_API: 'openai',
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUD: audience,
+      ENGINE_URL: engine.url,
+      ENGINE_API: 'openai',
     });
     const reply = await fetch(`${gateway.url}/api/chat`, {
       method: 'POST',
+      signal: AbortSignal.timeout(patienceMs),
       headers: { authorization: `Bearer ${await issuer.token()}` },
       body: Buffer.from(JSON.stringify({ model, prompt: 'Please begin!' })),
     });

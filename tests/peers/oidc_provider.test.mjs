@@ -7,8 +7,16 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
-  calculateJwkThumbprint, createRemoteJWKSet, CompactEncrypt, decodeJwt, decodeProtectedHeader, exportJWK, importJWK, jwtVerify,
-  SignJWT, UnsecuredJWT,
+  calculateJwkThumbprint,
+  createRemoteJWKSet,
+  CompactEncrypt,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportJWK,
+  importJWK,
+  jwtVerify,
+  SignJWT,
+  UnsecuredJWT,
 } from 'jose';
 
 import { startEngine } from './harness/engine.mjs';
@@ -16,11 +24,15 @@ import { startGateway } from './harness/gateway.mjs';
 import { algorithms, audience, makeKeys, startIssuer } from './harness/provider.mjs';
 import { Scope, scopeOf } from './harness/scope.mjs';
 import { sessionOf } from './harness/session.mjs';
+import { patienceMs } from './harness/wait.mjs';
 
 const target = '/api/tags';
 
 function call(gateway, token, headers = {}) {
-  return fetch(gateway.url + target, { headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers } });
+  return fetch(gateway.url + target, {
+    signal: AbortSignal.timeout(patienceMs),
+    headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
+  });
 }
 
 async function expectAccepted(gateway, engine, token, user) {
@@ -32,14 +44,17 @@ async function expectAccepted(gateway, engine, token, user) {
   const { headers } = engine.requests.at(-1);
   assert.equal(headers['x-attach-user'], user);
   assert.equal(headers['x-attach-session'], sessionOf(user, 'peer'));
-  assert.equal(headers.authorization, undefined, 'the caller\'s token went to the engine');
+  assert.equal(headers.authorization, undefined, "the caller's token went to the engine");
 }
 
 async function expectDenied(gateway, engine, token, reason) {
   const before = engine.requests.length;
   const reply = await call(gateway, token);
   assert.equal(reply.status, 401, await reply.text());
-  assert.match(reply.headers.get('www-authenticate'), /^Bearer realm="[^"]+", error="invalid_token"/);
+  assert.match(
+    reply.headers.get('www-authenticate'),
+    /^Bearer realm="[^"]+", error="invalid_token"/,
+  );
   assert.equal((await gateway.accessLine(reply)).reason, reason);
   assert.equal(engine.requests.length, before, 'a denied request reached the engine');
 }
@@ -55,7 +70,11 @@ describe('tokens of oidc-provider', () => {
     jwks = await makeKeys();
     issuer = await startIssuer(scope, jwks);
     engine = await startEngine(scope);
-    gateway = await startGateway(scope, { OIDC_ISSUER: issuer.url, OIDC_AUD: audience, ENGINE_URL: engine.url });
+    gateway = await startGateway(scope, {
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUD: audience,
+      ENGINE_URL: engine.url,
+    });
   });
   after(() => scope.close());
 
@@ -67,7 +86,11 @@ describe('tokens of oidc-provider', () => {
     test(`${alg}: an access token is accepted`, async () => {
       const token = await issuer.token({ alg });
       const keys = createRemoteJWKSet(new URL(`${issuer.url}/jwks`));
-      const { protectedHeader } = await jwtVerify(token, keys, { issuer: issuer.url, audience, typ: 'at+jwt' });
+      const { protectedHeader } = await jwtVerify(token, keys, {
+        issuer: issuer.url,
+        audience,
+        typ: 'at+jwt',
+      });
       assert.equal(protectedHeader.alg, alg);
       await expectAccepted(gateway, engine, token, 'agent-one');
     });
@@ -77,7 +100,12 @@ describe('tokens of oidc-provider', () => {
       const [header, payload, signature] = token.split('.');
       const bytes = Buffer.from(signature, 'base64url');
       bytes[bytes.length >> 1] ^= 0x10;
-      await expectDenied(gateway, engine, `${header}.${payload}.${bytes.toString('base64url')}`, 'signature_invalid');
+      await expectDenied(
+        gateway,
+        engine,
+        `${header}.${payload}.${bytes.toString('base64url')}`,
+        'signature_invalid',
+      );
     });
   }
 
@@ -94,13 +122,23 @@ describe('tokens of oidc-provider', () => {
   });
 
   test('bytes that a header cannot carry are written as %XX in X-Attach-User', async () => {
-    await expectAccepted(gateway, engine, await issuer.token({ client: 'agent|three%' }), 'agent|three%25');
+    await expectAccepted(
+      gateway,
+      engine,
+      await issuer.token({ client: 'agent|three%' }),
+      'agent|three%25',
+    );
     const { access_token: token } = await issuer.login('Zoë Ω');
     await expectAccepted(gateway, engine, token, 'Zo%C3%AB%20%CE%A9');
   });
 
   test('a token for another audience is refused', async () => {
-    await expectDenied(gateway, engine, await issuer.token({ aud: 'https://other.example.test' }), 'audience_mismatch');
+    await expectDenied(
+      gateway,
+      engine,
+      await issuer.token({ aud: 'https://other.example.test' }),
+      'audience_mismatch',
+    );
   });
 
   test('an expired token is refused, and the reply says that it expired', async () => {
@@ -112,7 +150,12 @@ describe('tokens of oidc-provider', () => {
   });
 
   test('a token that expired half a minute ago is within the leeway', async () => {
-    await expectAccepted(gateway, engine, await issuer.tokenOfThePast(40, { seconds: 10 }), 'agent-one');
+    await expectAccepted(
+      gateway,
+      engine,
+      await issuer.tokenOfThePast(40, { seconds: 10 }),
+      'agent-one',
+    );
   });
 
   test('an opaque access token is refused', async () => {
@@ -134,7 +177,10 @@ describe('tokens of oidc-provider', () => {
       .setIssuedAt()
       .sign(privateKey);
     const token = await issuer.token({ headers: { dpop: proof } });
-    assert.equal(decodeJwt(token).cnf.jkt, await calculateJwkThumbprint(await exportJWK(publicKey)));
+    assert.equal(
+      decodeJwt(token).cnf.jkt,
+      await calculateJwkThumbprint(await exportJWK(publicKey)),
+    );
     await expectDenied(gateway, engine, token, 'sender_constrained');
   });
 
@@ -163,7 +209,9 @@ describe('tokens of oidc-provider', () => {
     });
 
     test('the same claims signed anew with the same key are accepted: the forgeries fail for what is forged', async () => {
-      const token = await new SignJWT(claims).setProtectedHeader(header).sign(await importJWK(rsa, 'RS256'));
+      const token = await new SignJWT(claims)
+        .setProtectedHeader(header)
+        .sign(await importJWK(rsa, 'RS256'));
       await expectAccepted(gateway, engine, token, 'agent-one');
     });
 
@@ -172,32 +220,46 @@ describe('tokens of oidc-provider', () => {
     });
 
     test('the public key used as the secret of HS256', async () => {
-      const pem = createPublicKey({ key: rsa, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
-      const token = await new SignJWT(claims).setProtectedHeader({ ...header, alg: 'HS256' }).sign(Buffer.from(pem));
+      const pem = createPublicKey({ key: rsa, format: 'jwk' }).export({
+        type: 'spki',
+        format: 'pem',
+      });
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ ...header, alg: 'HS256' })
+        .sign(Buffer.from(pem));
       await expectDenied(gateway, engine, token, 'alg_not_allowed');
     });
 
-    test('a key of the forger\'s own in the header', async () => {
+    test("a key of the forger's own in the header", async () => {
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const jwk = await exportJWK(publicKey);
-      const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', jwk }).sign(privateKey);
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', jwk })
+        .sign(privateKey);
       await expectDenied(gateway, engine, token, 'header_jwk');
     });
 
-    test('a key of the forger\'s own under a kid of the provider', async () => {
+    test("a key of the forger's own under a kid of the provider", async () => {
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-      await expectDenied(gateway, engine, await new SignJWT(claims).setProtectedHeader(header).sign(privateKey), 'signature_invalid');
+      await expectDenied(
+        gateway,
+        engine,
+        await new SignJWT(claims).setProtectedHeader(header).sign(privateKey),
+        'signature_invalid',
+      );
     });
 
-    test('the provider\'s key under an alg it was not published for', async () => {
+    test("the provider's key under an alg it was not published for", async () => {
       const ec = jwks.keys.find((key) => key.crv === 'P-256');
-      const token = await new SignJWT(claims).setProtectedHeader({ ...header, alg: 'RS256', kid: ec.kid })
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ ...header, alg: 'RS256', kid: ec.kid })
         .sign(await importJWK(rsa, 'RS256'));
       await expectDenied(gateway, engine, token, 'key_unfit');
     });
 
     test('an extension marked critical', async () => {
-      const token = await new SignJWT(claims).setProtectedHeader({ ...header, crit: ['urn:x'], 'urn:x': true })
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ ...header, crit: ['urn:x'], 'urn:x': true })
         .sign(await importJWK(rsa, 'RS256'), { crit: { 'urn:x': true } });
       await expectDenied(gateway, engine, token, 'header_crit');
     });
@@ -210,23 +272,35 @@ describe('tokens of oidc-provider', () => {
       await expectDenied(gateway, engine, token, 'encrypted');
     });
 
-    for (const [typ, reason] of [['dpop+jwt', 'typ_not_accepted'], ['logout+jwt', 'typ_not_accepted']]) {
+    for (const [typ, reason] of [
+      ['dpop+jwt', 'typ_not_accepted'],
+      ['logout+jwt', 'typ_not_accepted'],
+    ]) {
       test(`typ ${typ}`, async () => {
-        const token = await new SignJWT(claims).setProtectedHeader({ ...header, typ }).sign(await importJWK(rsa, 'RS256'));
+        const token = await new SignJWT(claims)
+          .setProtectedHeader({ ...header, typ })
+          .sign(await importJWK(rsa, 'RS256'));
         await expectDenied(gateway, engine, token, reason);
       });
     }
 
-    for (const [missing, reason] of [['exp', 'exp_missing'], ['aud', 'audience_missing'], ['sub', 'subject_missing']]) {
+    for (const [missing, reason] of [
+      ['exp', 'exp_missing'],
+      ['aud', 'audience_missing'],
+      ['sub', 'subject_missing'],
+    ]) {
       test(`no ${missing}`, async () => {
         const { [missing]: _, ...rest } = claims;
-        const token = await new SignJWT(rest).setProtectedHeader(header).sign(await importJWK(rsa, 'RS256'));
+        const token = await new SignJWT(rest)
+          .setProtectedHeader(header)
+          .sign(await importJWK(rsa, 'RS256'));
         await expectDenied(gateway, engine, token, reason);
       });
     }
 
     test('nbf in an hour', async () => {
-      const token = await new SignJWT({ ...claims, nbf: claims.iat + 3600 }).setProtectedHeader(header)
+      const token = await new SignJWT({ ...claims, nbf: claims.iat + 3600 })
+        .setProtectedHeader(header)
         .sign(await importJWK(rsa, 'RS256'));
       await expectDenied(gateway, engine, token, 'not_yet_valid');
     });
@@ -263,7 +337,11 @@ describe('the life of an issuer', () => {
     for (const alg of ['RS256', 'ES256', 'EdDSA']) {
       await expectAccepted(gateway, engine, await issuer.token({ alg }), 'agent-one');
     }
-    assert.equal(issuer.requests.filter((path) => path === '/jwks').length, 2, 'one fetch at the start, one for the new keys');
+    assert.equal(
+      issuer.requests.filter((path) => path === '/jwks').length,
+      2,
+      'one fetch at the start, one for the new keys',
+    );
     await expectDenied(gateway, engine, old, 'key_unknown');
   });
 
@@ -289,7 +367,8 @@ describe('the life of an issuer', () => {
     const unseen = await issuer.token({ client: 'agent-two', alg: 'ES384' });
     await expectAccepted(gateway, engine, seen, 'agent-one');
     await issuer.close();
-    const stranger = await new SignJWT(decodeJwt(seen)).setProtectedHeader({ alg: 'ES256', kid: 'nobody\'s' })
+    const stranger = await new SignJWT(decodeJwt(seen))
+      .setProtectedHeader({ alg: 'ES256', kid: "nobody's" })
       .sign(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
     await expectDenied(gateway, engine, stranger, 'key_unknown'); // asks the provider in vain
     await expectAccepted(gateway, engine, seen, 'agent-one');
@@ -314,7 +393,12 @@ describe('the life of an issuer', () => {
     const second = await startIssuer(own);
     const gateway = await startGateway(own, options(first, second));
     await expectAccepted(gateway, engine, await first.token(), 'agent-one');
-    await expectAccepted(gateway, engine, await second.token({ alg: 'EdDSA' }), `${second.url}|agent-one`);
+    await expectAccepted(
+      gateway,
+      engine,
+      await second.token({ alg: 'EdDSA' }),
+      `${second.url}|agent-one`,
+    );
   });
 
   test('an issuer that is configured with a final slash is the same one', async (t) => {

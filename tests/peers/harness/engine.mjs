@@ -17,7 +17,11 @@ export async function bodyOf(stream) {
 /** Answers with <value> as JSON. */
 export function replyJson(reply, status, value, headers = {}) {
   const body = Buffer.from(JSON.stringify(value));
-  reply.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length, ...headers });
+  reply.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    ...headers,
+  });
   reply.end(body);
 }
 

@@ -2,13 +2,12 @@
 //
 // gateway.mjs - the gateway under test, on free ports, with nothing in its environment but what the test says.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { makeDirectory } from './directory.mjs';
 import { Program } from './program.mjs';
-import { waitUntil } from './wait.mjs';
+import { patienceMs, waitUntil } from './wait.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const binary = process.env.GATEWAY_BINARY ?? path.join(repository, 'build/attach-gateway');
@@ -40,7 +39,6 @@ function parsed(line) {
 
 export class Gateway {
   constructor(directory, options) {
-    this.directory = directory;
     this.program = new Program(binary, ['serve'], environmentOf(directory, options), directory);
   }
 
@@ -50,40 +48,51 @@ export class Gateway {
   }
 
   async addressAfter(words) {
-    const match = await this.program.lineLike(new RegExp(`${words}(http://127\\.0\\.0\\.1:[0-9]+)"`));
+    const match = await this.program.lineLike(
+      new RegExp(`${words}(http://127\\.0\\.0\\.1:[0-9]+)"`),
+    );
     return match[1];
   }
 
   async waitReady() {
-    await waitUntil(async () => {
-      this.program.checkAlive();
-      const reply = await fetch(`${this.url}/readyz`);
-      await reply.arrayBuffer();
-      return reply.status === 200;
-    }, () => `the gateway to be ready: ${this.program.text()}`);
+    await waitUntil(
+      async () => {
+        this.program.checkAlive();
+        const reply = await fetch(`${this.url}/readyz`, {
+          signal: AbortSignal.timeout(patienceMs),
+        });
+        await reply.arrayBuffer();
+        return reply.status === 200;
+      },
+      () => `the gateway to be ready: ${this.program.text()}`,
+    );
   }
 
   /** The log lines that have all of <members>. */
   log(members = {}) {
     return this.program.lines
       .map(parsed)
-      .filter((line) => line && Object.entries(members).every(([name, value]) => line[name] === value));
+      .filter(
+        (line) => line && Object.entries(members).every(([name, value]) => line[name] === value),
+      );
   }
 
   /** The access line of the request that <reply> (a fetch Response or its headers) answered. */
   async accessLine(reply) {
     const id = (reply.headers ?? reply).get('x-request-id');
     assert.ok(id, 'the reply has no X-Request-Id');
-    const lines = await waitUntil(() => {
-      const found = this.log({ message: 'request', request_id: id });
-      return found.length > 0 && found;
-    }, () => `the access line of ${id} in ${this.program.text()}`);
+    const lines = await waitUntil(
+      () => {
+        const found = this.log({ message: 'request', request_id: id });
+        return found.length > 0 && found;
+      },
+      () => `the access line of ${id} in ${this.program.text()}`,
+    );
     return lines[0];
   }
 
   async stop() {
     const code = await this.program.stop();
-    await rm(this.directory, { recursive: true, force: true });
     assert.equal(code, 0, this.program.text());
     const stray = this.program.lines.filter((line) => !parsed(line));
     assert.deepEqual(stray, [], 'the log has lines that are not JSON');
@@ -92,8 +101,7 @@ export class Gateway {
 
 /** A ready gateway, stopped and checked when <owner> (a test, or {after} of a file) ends. */
 export async function startGateway(owner, options) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'attach-gateway-peers-'));
-  const gateway = new Gateway(directory, options);
+  const gateway = new Gateway(makeDirectory(owner), options);
   owner.after(() => gateway.stop());
   await gateway.learnAddresses();
   await gateway.waitReady();

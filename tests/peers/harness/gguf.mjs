@@ -29,7 +29,8 @@ const encoders = {
   float32: (value) => number('writeFloatLE', 4, value),
   bool: (value) => Buffer.from([value ? 1 : 0]),
   string,
-  array: ([type, values]) => Buffer.concat([uint32(types[type]), uint64(values.length), ...values.map(encoders[type])]),
+  array: ([type, values]) =>
+    Buffer.concat([uint32(types[type]), uint64(values.length), ...values.map(encoders[type])]),
 };
 
 function padded(length) {
@@ -41,7 +42,12 @@ function padded(length) {
  * <tensors>: [name, dimensions, Float32Array] rows, the first dimension being the one that lies together in memory.
  */
 export function ggufBytes(metadata, tensors) {
-  const parts = [Buffer.from('GGUF'), uint32(version), uint64(tensors.length), uint64(metadata.length)];
+  const parts = [
+    Buffer.from('GGUF'),
+    uint32(version),
+    uint64(tensors.length),
+    uint64(metadata.length),
+  ];
   for (const [key, type, value] of metadata) {
     parts.push(string(key), uint32(types[type]), encoders[type](value));
   }
@@ -50,7 +56,13 @@ export function ggufBytes(metadata, tensors) {
     if (values.length !== dimensions.reduce((product, size) => product * size, 1)) {
       throw new Error(`${name} has ${values.length} values for ${dimensions}`);
     }
-    parts.push(string(name), uint32(dimensions.length), ...dimensions.map(uint64), uint32(typeOfF32), uint64(offset));
+    parts.push(
+      string(name),
+      uint32(dimensions.length),
+      ...dimensions.map(uint64),
+      uint32(typeOfF32),
+      uint64(offset),
+    );
     offset += padded(values.byteLength);
   }
   const head = Buffer.concat(parts);

@@ -2,12 +2,11 @@
 //
 // llama_engine.mjs - llama.cpp, by node-llama-cpp, behind an HTTP server that speaks OpenAI's protocol and nothing
 // else. The model is tiny (tiny_model.mjs), the inference is real.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { GeneralChatWrapper, getLlama } from 'node-llama-cpp';
 
+import { makeDirectory } from './directory.mjs';
 import { bodyOf, replyJson, startEngine } from './engine.mjs';
 import { modelName, writeTinyModel } from './tiny_model.mjs';
 
@@ -17,9 +16,9 @@ const callsAtOnce = 4;
 const chatWrapper = new GeneralChatWrapper();
 
 function chatPrompt(messages) {
-  const history = messages.map(({ role, content }) => (role === 'assistant'
-    ? { type: 'model', response: [content] }
-    : { type: role, text: content }));
+  const history = messages.map(({ role, content }) =>
+    role === 'assistant' ? { type: 'model', response: [content] } : { type: role, text: content },
+  );
   history.push({ type: 'model', response: [] });
   return chatWrapper.generateContextState({ chatHistory: history }).contextText;
 }
@@ -28,8 +27,14 @@ function chatPrompt(messages) {
 const shapes = {
   chat: {
     prefix: 'chatcmpl',
-    whole: { object: 'chat.completion', choice: (text) => ({ message: { role: 'assistant', content: text } }) },
-    part: { object: 'chat.completion.chunk', choice: (text) => ({ delta: text === '' ? {} : { content: text } }) },
+    whole: {
+      object: 'chat.completion',
+      choice: (text) => ({ message: { role: 'assistant', content: text } }),
+    },
+    part: {
+      object: 'chat.completion.chunk',
+      choice: (text) => ({ delta: text === '' ? {} : { content: text } }),
+    },
     prompt: (body, model) => chatPrompt(body.messages).tokenize(model.tokenizer),
   },
   text: {
@@ -47,14 +52,23 @@ class LlamaEngine {
   async load(directory) {
     const file = path.join(directory, 'tiny.gguf');
     await writeTinyModel(file);
-    this.llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, maxThreads: 1 });
+    this.llama = await getLlama({
+      gpu: false,
+      build: 'never',
+      skipDownload: true,
+      progressLogs: false,
+      maxThreads: 1,
+    });
     this.model = await this.llama.loadModel({ modelPath: file });
-    this.context = await this.model.createContext({ contextSize: contextTokens, sequences: callsAtOnce });
+    this.context = await this.model.createContext({
+      contextSize: contextTokens,
+      sequences: callsAtOnce,
+    });
     this.embedding = await this.model.createEmbeddingContext({ contextSize: contextTokens });
   }
 
   /** The pieces of text that follow <tokens>, and why they ended. */
-  async* generate(tokens, limit, signal) {
+  async *generate(tokens, limit, signal) {
     const call = { tokens: 0, reason: 'stop', stopped: false };
     this.calls.push(call);
     const sequence = this.context.getSequence();
@@ -86,30 +100,51 @@ class LlamaEngine {
     const tokens = shape.prompt(body, this.model);
     const id = `${shape.prefix}-${this.calls.length}`;
     const common = { id, created: Math.floor(Date.now() / 1000), model: modelName };
-    const usage = (call) => ({ prompt_tokens: tokens.length, completion_tokens: call.tokens, total_tokens: tokens.length + call.tokens });
-    const choices = (form, text, reason) => [{ index: 0, ...form.choice(text), logprobs: null, finish_reason: reason }];
+    const usage = (call) => ({
+      prompt_tokens: tokens.length,
+      completion_tokens: call.tokens,
+      total_tokens: tokens.length + call.tokens,
+    });
+    const choices = (form, text, reason) => [
+      { index: 0, ...form.choice(text), logprobs: null, finish_reason: reason },
+    ];
     let whole = '';
     let last;
     if (body.stream) {
       reply.writeHead(200, { 'content-type': 'text/event-stream' });
     }
-    for await (const { text, call } of this.generate(tokens, body.max_tokens ?? answerTokensUsual, gone.signal)) {
+    for await (const { text, call } of this.generate(
+      tokens,
+      body.max_tokens ?? answerTokensUsual,
+      gone.signal,
+    )) {
       last = call;
       whole += text;
       if (body.stream && text !== '') {
         const { object } = shape.part;
-        reply.write(`data: ${JSON.stringify({ ...common, object, choices: choices(shape.part, text, null) })}\n\n`);
+        reply.write(
+          `data: ${JSON.stringify({ ...common, object, choices: choices(shape.part, text, null) })}\n\n`,
+        );
       }
     }
     if (!body.stream) {
       const { object } = shape.whole;
-      replyJson(reply, 200, { ...common, object, choices: choices(shape.whole, whole, last.reason), usage: usage(last) });
+      replyJson(reply, 200, {
+        ...common,
+        object,
+        choices: choices(shape.whole, whole, last.reason),
+        usage: usage(last),
+      });
       return;
     }
     const { object } = shape.part;
-    reply.write(`data: ${JSON.stringify({ ...common, object, choices: choices(shape.part, '', last.reason) })}\n\n`);
+    reply.write(
+      `data: ${JSON.stringify({ ...common, object, choices: choices(shape.part, '', last.reason) })}\n\n`,
+    );
     if (body.stream_options?.include_usage) {
-      reply.write(`data: ${JSON.stringify({ ...common, object, choices: [], usage: usage(last) })}\n\n`);
+      reply.write(
+        `data: ${JSON.stringify({ ...common, object, choices: [], usage: usage(last) })}\n\n`,
+      );
     }
     reply.end('data: [DONE]\n\n');
   }
@@ -118,12 +153,18 @@ class LlamaEngine {
     const data = [];
     for (const [index, text] of [body.input].flat().entries()) {
       const { vector } = await this.embedding.getEmbeddingFor(text);
-      const embedding = body.encoding_format === 'base64'
-        ? Buffer.from(Float32Array.from(vector).buffer).toString('base64')
-        : [...vector];
+      const embedding =
+        body.encoding_format === 'base64'
+          ? Buffer.from(Float32Array.from(vector).buffer).toString('base64')
+          : [...vector];
       data.push({ object: 'embedding', index, embedding });
     }
-    replyJson(reply, 200, { object: 'list', model: modelName, data, usage: { prompt_tokens: data.length, total_tokens: data.length } });
+    replyJson(reply, 200, {
+      object: 'list',
+      model: modelName,
+      data,
+      usage: { prompt_tokens: data.length, total_tokens: data.length },
+    });
   }
 
   async answer(request, reply) {
@@ -131,7 +172,10 @@ class LlamaEngine {
     const body = bytes.length > 0 ? JSON.parse(bytes) : {};
     switch (`${request.method} ${request.url}`) {
       case 'GET /v1/models':
-        return replyJson(reply, 200, { object: 'list', data: [{ id: modelName, object: 'model', created: 0, owned_by: 'llama.cpp' }] });
+        return replyJson(reply, 200, {
+          object: 'list',
+          data: [{ id: modelName, object: 'model', created: 0, owned_by: 'llama.cpp' }],
+        });
       case 'POST /v1/chat/completions':
         return this.complete(shapes.chat, body, reply);
       case 'POST /v1/completions':
@@ -139,18 +183,23 @@ class LlamaEngine {
       case 'POST /v1/embeddings':
         return this.embed(body, reply);
       default:
-        return replyJson(reply, 404, { error: { message: `no ${request.method} ${request.url} here`, type: 'invalid_request_error', param: null, code: null } });
+        return replyJson(reply, 404, {
+          error: {
+            message: `no ${request.method} ${request.url} here`,
+            type: 'invalid_request_error',
+            param: null,
+            code: null,
+          },
+        });
     }
   }
 }
 
 /** {engine, llama}: the HTTP side and the llama.cpp side, ended when <owner> ends. */
 export async function startLlamaEngine(owner) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'attach-gateway-llama-'));
-  owner.after(() => rm(directory, { recursive: true, force: true }));
   const llama = new LlamaEngine();
   owner.after(async () => llama.llama?.dispose());
-  await llama.load(directory);
+  await llama.load(makeDirectory(owner));
   const engine = await startEngine(owner, (request, reply) => llama.answer(request, reply));
   return { engine, llama };
 }

@@ -8,7 +8,10 @@ import { patienceMs, waitUntil, within } from './wait.mjs';
 
 const running = new Set();
 process.on('exit', () => running.forEach((program) => program.kill('SIGKILL')));
-for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]]) {
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+]) {
   process.on(signal, () => process.exit(code)); // the runner ends a file that takes too long with SIGTERM
 }
 
@@ -17,7 +20,11 @@ export class Program {
   constructor(file, args, environment = {}, directory = undefined) {
     this.name = file;
     this.lines = [];
-    this.child = spawn(file, args, { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(file, args, {
+      cwd: directory,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     running.add(this.child);
     this.failure = null;
     this.child.on('error', (error) => {
@@ -51,20 +58,27 @@ export class Program {
 
   /** The match of the first line that fits <pattern>. */
   async lineLike(pattern) {
-    return waitUntil(() => {
-      const match = this.lines.map((line) => pattern.exec(line)).find(Boolean);
-      if (!match) {
-        this.checkAlive();
-      }
-      return match;
-    }, () => `a line like ${pattern} from ${this.text()}`);
+    return waitUntil(
+      () => {
+        const match = this.lines.map((line) => pattern.exec(line)).find(Boolean);
+        if (!match) {
+          this.checkAlive();
+        }
+        return match;
+      },
+      () => `a line like ${pattern} from ${this.text()}`,
+    );
   }
 
   /** Asks it to end and gives its exit code; one that does not end is killed and reported. */
   async stop() {
     this.child.kill('SIGTERM');
     try {
-      const { code, signal } = await within(this.ended, `${this.name} to end after SIGTERM`, patienceMs);
+      const { code, signal } = await within(
+        this.ended,
+        `${this.name} to end after SIGTERM`,
+        patienceMs,
+      );
       return code ?? signal;
     } catch (error) {
       this.child.kill('SIGKILL');

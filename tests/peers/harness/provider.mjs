@@ -15,18 +15,32 @@ import { within } from './wait.mjs';
 export const audience = 'https://llm.example.test';
 
 /** Every algorithm the provider signs access tokens with. */
-export const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+export const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 const clientSecret = 'a secret of loopback only';
 const redirectUri = 'https://login.example.test/callback';
 
 /** One private key for each family of algorithms; without alg, so that one RSA key serves all six. */
 export async function makeKeys() {
-  const jwks = await Promise.all(['RS256', 'ES256', 'ES384', 'ES512', 'Ed25519'].map(async (alg) => {
-    const { privateKey } = await generateKeyPair(alg, { extractable: true });
-    const jwk = await exportJWK(privateKey);
-    return { ...jwk, kid: await calculateJwkThumbprint(jwk), use: 'sig' };
-  }));
+  const jwks = await Promise.all(
+    ['RS256', 'ES256', 'ES384', 'ES512', 'Ed25519'].map(async (alg) => {
+      const { privateKey } = await generateKeyPair(alg, { extractable: true });
+      const jwk = await exportJWK(privateKey);
+      return { ...jwk, kid: await calculateJwkThumbprint(jwk), use: 'sig' };
+    }),
+  );
   return { keys: jwks };
 }
 
@@ -37,7 +51,11 @@ export function resourceOf({ alg = 'RS256', seconds = 300, aud = audience } = {}
 
 function resourceServer(_context, resource) {
   const [, , alg, seconds, aud] = resource.split(':');
-  const common = { scope: 'chat:run', audience: decodeURIComponent(aud), accessTokenTTL: Number(seconds) };
+  const common = {
+    scope: 'chat:run',
+    audience: decodeURIComponent(aud),
+    accessTokenTTL: Number(seconds),
+  };
   if (alg === 'opaque') {
     return { ...common, accessTokenFormat: 'opaque' };
   }
@@ -45,7 +63,13 @@ function resourceServer(_context, resource) {
 }
 
 function client(id, members) {
-  return { client_id: id, client_secret: clientSecret, redirect_uris: [], response_types: [], ...members };
+  return {
+    client_id: id,
+    client_secret: clientSecret,
+    redirect_uris: [],
+    response_types: [],
+    ...members,
+  };
 }
 
 /** What the provider remembers: sessions, codes and grants, for as long as it runs. */
@@ -134,7 +158,10 @@ async function ask(url, options, content = '') {
 /** Consent is not what is tested here. */
 async function grantEverything(context) {
   const { oidc } = context;
-  const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
+  const grant = new oidc.provider.Grant({
+    clientId: oidc.client.clientId,
+    accountId: oidc.session.accountId,
+  });
   grant.addOIDCScope(oidc.params.scope);
   for (const resource of [oidc.params.resource].flat().filter(Boolean)) {
     grant.addResourceScope(resource, 'chat:run');
@@ -150,9 +177,12 @@ export class Issuer {
   async open(jwks, port = 0) {
     this.server = http.createServer((request, reply) => this.answer(request, reply));
     this.server.listen(port, '127.0.0.1');
-    await within(new Promise((resolve, reject) => {
-      this.server.once('listening', resolve).once('error', reject);
-    }), 'the provider to listen');
+    await within(
+      new Promise((resolve, reject) => {
+        this.server.once('listening', resolve).once('error', reject);
+      }),
+      'the provider to listen',
+    );
     this.port = this.server.address().port;
     this.url = `http://127.0.0.1:${this.port}`;
     this.provider = new Provider(this.url, configuration(jwks));
@@ -189,10 +219,14 @@ export class Issuer {
   }
 
   async post(parameters, headers = {}) {
-    const { status, body } = await ask(new URL('/token', this.url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-    }, new URLSearchParams(parameters).toString());
+    const { status, body } = await ask(
+      new URL('/token', this.url),
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      },
+      new URLSearchParams(parameters).toString(),
+    );
     if (status !== 200) {
       throw new Error(`the provider says ${status}: ${body}`);
     }
@@ -201,13 +235,16 @@ export class Issuer {
 
   /** An access token of the client_credentials grant (RFC 6749 4.4) for a resource (RFC 8707). */
   async token({ client: id = 'agent-one', headers = {}, ...resource } = {}) {
-    const body = await this.post({
-      grant_type: 'client_credentials',
-      client_id: id,
-      client_secret: clientSecret,
-      resource: resourceOf(resource),
-      scope: 'chat:run',
-    }, headers);
+    const body = await this.post(
+      {
+        grant_type: 'client_credentials',
+        client_id: id,
+        client_secret: clientSecret,
+        resource: resourceOf(resource),
+        scope: 'chat:run',
+      },
+      headers,
+    );
     return body.access_token;
   }
 
@@ -227,15 +264,17 @@ export class Issuer {
     const verifier = randomBytes(32).toString('base64url');
     const resource = resourceOf();
     this.accountId = accountId;
-    const location = await this.followToCallback(new URLSearchParams({
-      client_id: 'login-page',
-      response_type: 'code',
-      redirect_uri: redirectUri,
-      scope: 'openid chat:run',
-      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-      code_challenge_method: 'S256',
-      resource,
-    }));
+    const location = await this.followToCallback(
+      new URLSearchParams({
+        client_id: 'login-page',
+        response_type: 'code',
+        redirect_uri: redirectUri,
+        scope: 'openid chat:run',
+        code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+        code_challenge_method: 'S256',
+        resource,
+      }),
+    );
     return this.post({
       grant_type: 'authorization_code',
       code: location.searchParams.get('code'),
@@ -274,6 +313,6 @@ export class Issuer {
 export async function startIssuer(owner, jwks) {
   const issuer = new Issuer();
   owner.after(() => issuer.close());
-  await issuer.open(jwks ?? await makeKeys());
+  await issuer.open(jwks ?? (await makeKeys()));
   return issuer;
 }

@@ -23,7 +23,10 @@ export async function askWithH11(url, requests) {
   child.stdin.end(JSON.stringify({ host: hostname, port: Number(port), requests }));
   try {
     const [output, complaints, [code]] = await within(
-      Promise.all([bodyOf(child.stdout), bodyOf(child.stderr), once(child, 'close')]), 'h11 to finish', 60_000);
+      Promise.all([bodyOf(child.stdout), bodyOf(child.stderr), once(child, 'close')]),
+      'h11 to finish',
+      60_000,
+    );
     if (code !== 0) {
       throw new Error(`h11_client.py: ${complaints}`);
     }

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { Program } from './program.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const binary = process.env.STAND_IN_ENGINE ?? path.join(repository, 'build/examples/engine/stand-in-engine');
+const binary =
+  process.env.STAND_IN_ENGINE ?? path.join(repository, 'build/examples/engine/stand-in-engine');
 
 export const standInModel = 'stand-in';
 

@@ -47,7 +47,9 @@ class Wire {
   /** Hands on what may pass: all of it, or as many marked pieces as are allowed. */
   pass() {
     while (this.held.length > 0 && !this.gateway.destroyed) {
-      const end = this.tap.marker ? this.held.indexOf(this.tap.marker) + this.tap.marker.length : this.held.length;
+      const end = this.tap.marker
+        ? this.held.indexOf(this.tap.marker) + this.tap.marker.length
+        : this.held.length;
       if (this.tap.marker && (this.tap.allowed === 0 || end < this.tap.marker.length)) {
         return;
       }
@@ -92,8 +94,10 @@ export class Tap {
 
   /** Until the gateway has hung up on the wire that carried <text>. */
   async gatewayLeft(text) {
-    await waitUntil(() => this.wires.some((wire) => wire.sent.includes(text) && wire.endedBy === 'gateway'),
-      `the gateway to hang up the connection that carried ${text}`);
+    await waitUntil(
+      () => this.wires.some((wire) => wire.sent.includes(text) && wire.endedBy === 'gateway'),
+      `the gateway to hang up the connection that carried ${text}`,
+    );
   }
 
   async close() {

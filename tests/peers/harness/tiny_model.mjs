@@ -15,7 +15,21 @@ const contextLength = 1024;
 const noise = 0.02;
 
 /** What it answers to everything that does not end in a word of its own. */
-export const recitation = ['The', 'tiny', 'model', 'counts', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'and', 'ends'];
+export const recitation = [
+  'The',
+  'tiny',
+  'model',
+  'counts',
+  'one',
+  'two',
+  'three',
+  'four',
+  'five',
+  'six',
+  'seven',
+  'and',
+  'ends',
+];
 
 /** A prompt that ends in one of these words is continued for ever. */
 export const roundelay = ['round', 'and-round', 'the-ring'];
@@ -45,7 +59,10 @@ function vocabulary() {
     { text: '</s>', type: tokenTypes.control },
   ];
   for (let byte = 0; byte < 256; byte++) {
-    tokens.push({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`, type: tokenTypes.byte });
+    tokens.push({
+      text: `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+      type: tokenTypes.byte,
+    });
   }
   const prefixes = new Set();
   for (const word of [...recitation, ...roundelay]) {
@@ -72,7 +89,8 @@ function successors(tokens) {
   const wordIndex = (word) => indexOf.get(`\u2581${word}`);
   const next = tokens.map(() => wordIndex(recitation[0]));
   recitation.forEach((word, index) => {
-    next[wordIndex(word)] = index + 1 < recitation.length ? wordIndex(recitation[index + 1]) : ending;
+    next[wordIndex(word)] =
+      index + 1 < recitation.length ? wordIndex(recitation[index + 1]) : ending;
   });
   roundelay.forEach((word, index) => {
     next[wordIndex(word)] = wordIndex(roundelay[(index + 1) % roundelay.length]);
@@ -87,7 +105,9 @@ function successors(tokens) {
 function outerLayers(random, tokens) {
   const embeddings = matrix(random, embeddingLength, tokens.length, noise);
   const output = matrix(random, embeddingLength, tokens.length, noise);
-  const directions = new Map([...recitation, ...roundelay].map((word, index) => [`\u2581${word}`, index]));
+  const directions = new Map(
+    [...recitation, ...roundelay].map((word, index) => [`\u2581${word}`, index]),
+  );
   successors(tokens).forEach((next, token) => {
     const direction = directions.get(tokens[token].text) ?? embeddingLength - 1;
     embeddings[token * embeddingLength + direction] = 1;
@@ -97,8 +117,16 @@ function outerLayers(random, tokens) {
 }
 
 function blockTensors(random, index) {
-  const row = (name, columns, rows) => [`blk.${index}.${name}.weight`, [columns, rows], matrix(random, columns, rows, noise)];
-  const norm = (name) => [`blk.${index}.${name}.weight`, [embeddingLength], new Float32Array(embeddingLength).fill(1)];
+  const row = (name, columns, rows) => [
+    `blk.${index}.${name}.weight`,
+    [columns, rows],
+    matrix(random, columns, rows, noise),
+  ];
+  const norm = (name) => [
+    `blk.${index}.${name}.weight`,
+    [embeddingLength],
+    new Float32Array(embeddingLength).fill(1),
+  ];
   return [
     norm('attn_norm'),
     row('attn_q', embeddingLength, embeddingLength),

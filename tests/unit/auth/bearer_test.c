@@ -36,7 +36,7 @@ static void a_token_is_found_whatever_the_case_of_the_scheme(void **state)
                                          "bEaReR a.b.c",   "Bearer   a.b.c", "Bearer a.b.c ",
                                          " Bearer a.b.c\t"};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        struct slice token;
+        struct slice token = {NULL, 0};
         assert_int_equal(reason_of(slice_from_string(values[i]), &token), DENY_COUNT);
         assert_true(slice_equals(token, SLICE("a.b.c")));
     }
@@ -44,7 +44,7 @@ static void a_token_is_found_whatever_the_case_of_the_scheme(void **state)
 
 static void every_character_of_the_grammar_is_let_through(void **state)
 {
-    struct slice token;
+    struct slice token = {NULL, 0};
     struct slice value = SLICE("Bearer AZaz09-._~+/==");
     assert_int_equal(reason_of(value, &token), DENY_COUNT);
     assert_true(slice_equals(token, SLICE("AZaz09-._~+/==")));
@@ -58,11 +58,11 @@ static void other_bytes_are_refused(void **state)
         bool is_allowed = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
                           (byte >= 'A' && byte <= 'Z') ||
                           (byte != 0 && strchr("-._~+/", (int)byte) != NULL);
-        struct slice token;
+        struct slice token = {NULL, 0};
         enum deny_reason reason = reason_of(slice_make(text, 10), &token);
         assert_int_equal(reason, is_allowed ? DENY_COUNT : DENY_TOKEN_MALFORMED);
     }
-    struct slice token;
+    struct slice token = {NULL, 0};
     assert_int_equal(reason_of(SLICE("Bearer ==="), &token), DENY_TOKEN_MALFORMED);
     assert_int_equal(reason_of(SLICE("Bearer a=b"), &token), DENY_TOKEN_MALFORMED);
     assert_int_equal(reason_of(SLICE("Bearer a.b.c, Bearer d.e.f"), &token), DENY_TOKEN_MALFORMED);
@@ -71,7 +71,7 @@ static void other_bytes_are_refused(void **state)
 
 static void what_is_missing_is_said(void **state)
 {
-    struct slice token;
+    struct slice token = {NULL, 0};
     enum deny_reason reason = DENY_UNDECIDED;
     struct field other = field_of(FIELD_HOST, SLICE("Bearer a.b.c"));
     assert_false(bearer_find(NULL, 0, &token, &reason));
@@ -93,7 +93,7 @@ static void two_fields_are_refused_even_when_equal(void **state)
     struct field fields[] = {field_of(FIELD_AUTHORIZATION, SLICE("Bearer a.b.c")),
                              field_of(FIELD_HOST, SLICE("h")),
                              field_of(FIELD_AUTHORIZATION, SLICE("Bearer a.b.c"))};
-    struct slice token;
+    struct slice token = {NULL, 0};
     enum deny_reason reason = DENY_UNDECIDED;
     assert_false(bearer_find(fields, 3, &token, &reason));
     assert_int_equal(reason, DENY_AUTHORIZATION_REPEATED);
@@ -103,7 +103,7 @@ static void two_fields_are_refused_even_when_equal(void **state)
 static void the_longest_token_is_read_and_no_longer_one(void **state)
 {
     static char text[7 + token_bytes_max + 1];
-    struct slice token;
+    struct slice token = {NULL, 0};
     memset(text, 'a', sizeof(text));
     memcpy(text, "Bearer ", 7);
     assert_int_equal(reason_of(slice_make(text, sizeof(text) - 1), &token), DENY_COUNT);

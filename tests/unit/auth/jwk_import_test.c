@@ -3,6 +3,7 @@
  * jwk_import_test.c - which JWKs become keys that can verify, and which never do. */
 #include "auth/jwk.h"
 
+#include "base/base64url.h"
 #include "signer.h"
 
 #include <openssl/err.h>
@@ -200,6 +201,45 @@ static void keys_made_by_openssl_are_imported(void **state)
     }
 }
 
+/* A key whose x ends (or begins) with a zero byte, and then without that byte: RFC 7518 6.2.1.2
+ * wants them all. */
+static void import_without_its_zero(bool is_last)
+{
+    bool is_found = false;
+    for (size_t i = 0; !is_found && i < 20000; i++) {
+        struct signer *signer = signer_create("P-256");
+        struct buffer json;
+        struct buffer shorter;
+        unsigned char x[BASE64URL_DECODED_SIZE(43)];
+        size_t length = 0;
+        buffer_init(&json, 4096);
+        buffer_init(&shorter, 4096);
+        signer_append_jwk(signer, "", &json);
+        const char *text = memmem(json.data, json.length, "\"x\":\"", 5);
+        assert_non_null(text);
+        size_t at = (size_t)(text - json.data) + 5;
+        assert_true(base64url_decode(slice_make(json.data + at, 43), x, &length));
+        is_found = x[is_last ? 31 : 0] == 0;
+        if (is_found) {
+            buffer_append(&shorter, slice_make(json.data, at));
+            append_base64url(&shorter, slice_make((const char *)x + (is_last ? 0 : 1), 31));
+            buffer_append(&shorter, slice_after(buffer_slice(&json), at + 43));
+            assert_int_equal(import(buffer_slice(&json)), KEY_P256);
+            assert_int_equal(import(buffer_slice(&shorter)), KEY_NONE);
+        }
+        buffer_clear(&json);
+        buffer_clear(&shorter);
+        signer_free(signer);
+    }
+    assert_true(is_found);
+}
+
+static void coordinates_keep_their_zeros(void **state)
+{
+    import_without_its_zero(true);
+    import_without_its_zero(false);
+}
+
 static void the_algorithm_is_kept(void **state)
 {
     struct json_value value;
@@ -218,6 +258,7 @@ int main(void)
         cmocka_unit_test(keys_are_imported_or_not),
         cmocka_unit_test(rsa_keys_have_2048_to_8192_bits),
         cmocka_unit_test(keys_made_by_openssl_are_imported),
+        cmocka_unit_test(coordinates_keep_their_zeros),
         cmocka_unit_test(the_algorithm_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,31 @@ static void a_secret_is_never_shown_and_a_long_value_is_cut(void **state)
     arena_clear(&config.arena);
 }
 
+static void a_refused_value_changes_nothing(void **state)
+{
+    struct config config;
+    struct failure failure;
+    set_up(&config);
+    static const char *const sets[][3] = {
+        {"PORT", "7", "65536"},        {"IDLE_TIMEOUT", "7s", "1ms"},
+        {"MAX_HEAD_BYTES", "2k", "1"}, {"ATTACH_LOCAL", "true", "perhaps"},
+        {"LOG_LEVEL", "warn", "loud"}, {"HOST", "a", "b\n"}};
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        const struct option *option = option_find(slice_from_string(sets[i][0]));
+        struct slice good = slice_from_string(sets[i][1]);
+        struct slice bad = slice_from_string(sets[i][2]);
+        assert_int_equal(option_set(&config, option, good, "x", &failure), STATUS_OK);
+        assert_int_equal(option_set(&config, option, bad, "x", &failure), STATUS_INVALID);
+    }
+    assert_int_equal(config.port, 7);
+    assert_int_equal(config.idle_timeout_ms, 7000);
+    assert_int_equal(config.max_head_bytes, 2048);
+    assert_true(config.attach_local);
+    assert_int_equal(config.log_level, LOG_WARN);
+    assert_string_equal(config.host.data, "a");
+    arena_clear(&config.arena);
+}
+
 static void variables_without_effect_are_noted_unless_they_ask_for_nothing(void **state)
 {
     struct config config;
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(lists_are_trimmed_and_capped),
         cmocka_unit_test(control_characters_are_refused),
         cmocka_unit_test(a_secret_is_never_shown_and_a_long_value_is_cut),
+        cmocka_unit_test(a_refused_value_changes_nothing),
         cmocka_unit_test(variables_without_effect_are_noted_unless_they_ask_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
