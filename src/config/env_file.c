@@ -65,9 +65,11 @@ static bool value_unescape(struct slice text, struct buffer *value, struct slice
 }
 
 /* What stands right of '='; false when quotes do not end, or something follows them. */
-static bool value_read(struct slice text, struct buffer *value)
+static bool value_read(struct slice raw, struct buffer *value)
 {
     struct slice rest = {0};
+    struct slice text = slice_trim(raw);
+    bool blank_before = text.data != raw.data;
     if (text.length > 0 && text.data[0] == '"') {
         if (!value_unescape(slice_after(text, 1), value, &rest)) {
             return false;
@@ -82,9 +84,8 @@ static bool value_read(struct slice text, struct buffer *value)
         rest = slice_after(inner, end + 1);
     } else {
         size_t end = 0;
-        while (end < text.length &&
-               !(text.data[end] == '#' &&
-                 (end == 0 || text.data[end - 1] == ' ' || text.data[end - 1] == '\t'))) {
+        while (end < text.length && !(text.data[end] == '#' && blank_before)) {
+            blank_before = text.data[end] == ' ' || text.data[end] == '\t';
             end++;
         }
         buffer_append(value, slice_trim(slice_make(text.data, end)));
@@ -111,7 +112,7 @@ static enum status line_set(struct config *config, struct slice line, const char
     struct slice name = slice_trim(slice_make(line.data, equals));
     const struct option *option = option_find(name);
     buffer_reset(value);
-    bool is_sound = value_read(slice_trim(slice_after(line, equals + 1)), value) && !value->failed;
+    bool is_sound = value_read(slice_after(line, equals + 1), value) && !value->failed;
     if (option == NULL) { /* somebody else's: .env files are shared */
         option_note_without_effect(config, name, buffer_slice(value));
         return STATUS_OK;

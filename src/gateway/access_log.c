@@ -118,11 +118,21 @@ static void access_log_text(struct access_log *log, const struct access_entry *e
     buffer_append_byte(line, '\n');
 }
 
-void access_log_write(struct access_log *log, const struct access_entry *entry)
+/* A line always fits, so that no request goes unrecorded: what a client can make long is cut. */
+static struct slice access_log_cut(struct slice text, size_t bytes_max)
 {
+    return slice_make(text.data, text.length < bytes_max ? text.length : bytes_max);
+}
+
+void access_log_write(struct access_log *log, const struct access_entry *whole)
+{
+    struct access_entry cut = *whole;
+    const struct access_entry *entry = &cut;
     if (!log->enabled) {
         return;
     }
+    cut.method = access_log_cut(whole->method, access_log_method_bytes_max);
+    cut.path = access_log_cut(whole->path, access_log_path_bytes_max);
     size_t before = log->lines.length;
     if (log_format_in_use() == LOG_JSON) {
         access_log_json(log, entry);

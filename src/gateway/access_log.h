@@ -15,6 +15,8 @@ enum {
     access_log_bytes_max = 64 * 1024,
     access_log_flush_bytes = 32 * 1024,
     access_log_delay_ms = 100,
+    access_log_method_bytes_max = 32, /* longer ones are cut */
+    access_log_path_bytes_max = 2048,
 };
 
 struct access_log {

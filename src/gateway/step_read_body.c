@@ -92,7 +92,12 @@ enum step_result step_read_body(struct request *request)
     bool too_long = request->head.framing == BODY_LENGTH
                         ? request->head.content_length > prompt_help_bytes_max
                         : request->body.length > prompt_help_bytes_max;
-    if (too_long || request->body.failed) {
+    if (request->body.failed) { /* what was collected has a hole */
+        request->body_collects = false;
+        answer_detail(request, 503, "out_of_memory", "out of memory");
+        return STEP_ANSWER;
+    }
+    if (too_long) {
         request->body_collects = false;
         return STEP_NEXT;
     }

@@ -43,9 +43,9 @@ def test_a_stalled_log_stalls_no_request(issuer, engine, tmp_path):
         os.close(writer)
         try:
             port = wait_until(lambda: listening_port(process.pid), "the gateway to listen")
-            # Each line is over 4 KiB: 2,000 of them are far more than the pipe and the buffer hold.
+            # Each line is over 2 KiB: 4,000 of them are far more than the pipe and the buffer hold.
             with Client(("127.0.0.1", port)) as client:
-                for _ in range(2000):
+                for _ in range(4000):
                     assert client.ask("GET", LONG_PATH).status == 401
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=PATIENCE) == 0

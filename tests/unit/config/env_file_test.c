@@ -47,7 +47,8 @@ static void values_are_read_as_a_shell_reads_the_plain_ones(void **state)
         {"export   HOST=a\n", "a"},
         {"HOST=a # comment\n", "a"},
         {"HOST=a#b\n", "a#b"},
-        {"HOST=# comment\nPORT=1\n", "127.0.0.1"}, /* empty: the default */
+        {"HOST= # comment\nPORT=1\n", "127.0.0.1"}, /* empty: the default */
+        {"HOST=#a # comment\n", "#a"},              /* as the shell has it */
         {"HOST=\"a # b\" # c\n", "a # b"},
         {"HOST='a \" # b'\n", "a \" # b"},
         {"HOST=\"a\\\"b\\\\c\"\n", "a\"b\\c"},

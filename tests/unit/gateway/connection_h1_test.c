@@ -463,10 +463,12 @@ static void replies_of_every_framing_follow_each_other(void **state)
         /* Each after each: first the one, then the other. */
         size_t pair = i / 2;
         size_t which = i % 2 == 0 ? pair / count : pair % count;
-        scene_send(&scene, client, SLICE("GET /api/tags HTTP/1.1\r\n" CALLER "\r\n"));
+        scene_send(&scene, client,
+                   SLICE("POST /api/generate HTTP/1.1\r\n" CALLER
+                         "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"));
         engine = engine < 0 ? scene_engine_accept(&scene) : engine;
         buffer_reset(&seen);
-        scene_receive_until(&scene, engine, &seen, SLICE("\r\n\r\n"));
+        scene_receive_until(&scene, engine, &seen, SLICE("\r\n\r\n1\r\nx\r\n0\r\n\r\n"));
         scene_send(&scene, engine, slice_from_string(replies[which][0]));
         buffer_reset(&seen);
         scene_receive_until(&scene, client, &seen, SLICE("\r\n\r\n"));
@@ -485,20 +487,66 @@ static void replies_of_every_framing_follow_each_other(void **state)
 
 static void slow_clients_are_told_so(void **state)
 {
-    static const char *const flags[] = {"--header-timeout=30ms", "--idle-timeout=40ms", NULL};
+    static const char *const flags[] = {"--header-timeout=5m", "--idle-timeout=50m", NULL};
+    static const struct {
+        const char *text;
+        const char *reply; /* its beginning; NULL: none */
+        uint64_t timeout_ms;
+    } cases[] = {
+        {"", NULL, 5 * 60 * 1000}, /* who says nothing is told nothing */
+        {"GET /heal", "HTTP/1.1 408 ", 5 * 60 * 1000},
+        {HEALTH "GET /heal", HEALTHY "HTTP/1.1 408 ", 5 * 60 * 1000},
+        {HEALTH, HEALTHY, 50 * 60 * 1000},
+        {"POST /api/chat HTTP/1.1\r\n" CALLER "Content-Length: 9\r\n\r\n{", "HTTP/1.1 408 ",
+         50 * 60 * 1000},
+    };
     struct scene scene;
     struct buffer seen;
     scene_begin(&scene, flags);
     buffer_init(&seen, seen_bytes_max);
-    exchange(&scene, "", &seen); /* who says nothing is told nothing */
-    assert_int_equal(seen.length, 0);
-    exchange(&scene, "GET /heal", &seen);
-    assert_true(slice_starts_with(buffer_slice(&seen), SLICE("HTTP/1.1 408 ")));
-    exchange(&scene, HEALTH "GET /heal", &seen);
-    assert_true(scene_contains(&seen, HEALTHY "HTTP/1.1 408 "));
-    exchange(&scene, "POST /api/chat HTTP/1.1\r\n" CALLER "Content-Length: 9\r\n\r\n{", &seen);
-    assert_true(slice_starts_with(buffer_slice(&seen), SLICE("HTTP/1.1 408 ")));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int client = scene_connect(&scene);
+        buffer_reset(&seen);
+        scene_send(&scene, client, slice_from_string(cases[i].text));
+        scene_settle(&scene);
+        scene_time_out(&scene, cases[i].timeout_ms);
+        assert_true(scene_receive_end(&scene, client, &seen));
+        if (cases[i].reply == NULL) {
+            assert_int_equal(seen.length, 0);
+        } else {
+            assert_true(scene_contains(&seen, cases[i].reply));
+        }
+        close(client);
+        scene_await_connections(&scene, 0);
+    }
     buffer_clear(&seen);
+    scene_end(&scene);
+}
+
+/* Nobody reads from a client whose body is not wanted yet; its leaving is seen all the same. */
+static void a_client_that_leaves_before_its_body_is_wanted_is_noticed(void **state)
+{
+    struct scene scene;
+    scene_begin(&scene, NULL);
+    scene.gateway->key_waits[0].asked = true; /* the keys are on their way for ever */
+    for (unsigned has_sent = 0; has_sent < 2; has_sent++) {
+        int client = scene_connect(&scene);
+        /* {"alg":"RS256"} . {"iss":"https://issuer.test"} . a signature that waits for keys */
+        scene_send(&scene, client,
+                   SLICE("POST /api/generate HTTP/1.1\r\n" HOST_FIELD
+                         "Authorization: Bearer eyJhbGciOiJSUzI1NiJ9."
+                         "eyJpc3MiOiJodHRwczovL2lzc3Vlci50ZXN0In0.AAAA\r\n"
+                         "Content-Length: 5\r\n\r\n"));
+        if (has_sent == 1) {
+            scene_send(&scene, client, SLICE("hello"));
+        }
+        while (scene.gateway->key_waits[0].first == NULL) {
+            scene_turn(&scene, -1);
+        }
+        close(client);
+        scene_await_connections(&scene, 0);
+        assert_null(scene.gateway->key_waits[0].first);
+    }
     scene_end(&scene);
 }
 
@@ -542,6 +590,7 @@ int main(void)
         cmocka_unit_test(replies_are_framed_for_the_clients_version),
         cmocka_unit_test(replies_of_every_framing_follow_each_other),
         cmocka_unit_test(slow_clients_are_told_so),
+        cmocka_unit_test(a_client_that_leaves_before_its_body_is_wanted_is_noticed),
         cmocka_unit_test(a_client_that_talks_on_still_gets_its_reply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

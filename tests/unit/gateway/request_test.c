@@ -172,8 +172,9 @@ static void a_call_goes_all_the_way(void **state)
     struct buffer seen;
     scene_begin(&scene, NULL);
     buffer_init(&seen, 65536);
-    struct request *request = scene_request(&scene, "POST /api/chat HTTP/1.1\r\n" CALLER
-                                                    "Transfer-Encoding: chunked\r\n\r\n");
+    struct request *request =
+        scene_request(&scene, "POST /api/chat HTTP/1.1\r\n" CALLER "Content-Type: text/plain\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n");
     request_run(request);
     request_body(request, SLICE("{\"pro"));
     request_body(request, SLICE("mpt\":\"hi\"}"));
@@ -184,6 +185,7 @@ static void a_call_goes_all_the_way(void **state)
     assert_true(scene_contains(&seen, "POST /api/chat HTTP/1.1\r\n"));
     assert_true(scene_contains(&seen, "\r\nContent-Length: 45\r\n"));
     assert_true(scene_contains(&seen, "\r\nContent-Type: application/json\r\n"));
+    assert_false(scene_contains(&seen, "text/plain"));
     scene_send(&scene, engine,
                SLICE("HTTP/1.1 200 Fine\r\nX-A: b\r\n"
                      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));

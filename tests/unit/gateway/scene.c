@@ -287,6 +287,21 @@ bool scene_receive_end(struct scene *scene, int descriptor, struct buffer *buffe
     return count == 0;
 }
 
+void scene_time_out(struct scene *scene, uint64_t timeout_ms)
+{
+    enum { slack_ms = 30000 }; /* for what has passed since the deadline was set */
+    struct connection *connection = scene->gateway->connections;
+    assert_non_null(connection);
+    uint64_t due_ms = connection->deadline.due_ms;
+    uint64_t now_ms = uv_now(&scene->gateway->worker.loop);
+    assert_true(timeout_ms > slack_ms);
+    if (due_ms > now_ms + timeout_ms || due_ms + slack_ms < now_ms + timeout_ms) {
+        fail_msg("due in %lld ms, not in %llu", (long long)due_ms - (long long)now_ms,
+                 (unsigned long long)timeout_ms);
+    }
+    deadline_set(&connection->deadline, 1);
+}
+
 bool scene_contains(const struct buffer *buffer, const char *text)
 {
     return buffer->length > 0 && memmem(buffer->data, buffer->length, text, strlen(text)) != NULL;

@@ -63,6 +63,8 @@ void scene_receive_count(struct scene *scene, int descriptor, struct buffer *buf
 bool scene_receive_end(struct scene *scene, int descriptor, struct buffer *buffer);
 /* Until the gateway has <count> connections. */
 void scene_await_connections(struct scene *scene, size_t count);
+/* Makes sure that the newest connection waits <timeout_ms> at most, and lets them be over. */
+void scene_time_out(struct scene *scene, uint64_t timeout_ms);
 /* Whether <text> is in <buffer>; NUL bytes are bytes. */
 bool scene_contains(const struct buffer *buffer, const char *text);
 
