@@ -17,7 +17,17 @@ struct slice_list {
     size_t count;
 };
 
+enum did_replay { DID_REPLAY_ALLOW, DID_REPLAY_DENY };
 enum engine_api { ENGINE_API_OLLAMA, ENGINE_API_OPENAI };
+enum mem_backend {
+    MEM_BACKEND_NONE,
+    MEM_BACKEND_SQLITE,
+    MEM_BACKEND_WEAVIATE,
+    MEM_BACKEND_SAKANA,
+    MEM_BACKEND_POSTGRES
+};
+enum mem_when_full { MEM_WHEN_FULL_SLOW, MEM_WHEN_FULL_DROP };
+enum mem_ack { MEM_ACK_NONE, MEM_ACK_STORED };
 
 /* The C type of each option type; a CHOICE is an index into its names, in the order of its enum.
  * Texts have a NUL behind them that their length does not count. */

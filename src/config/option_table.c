@@ -30,14 +30,27 @@ const size_t options_count = sizeof(options) / sizeof(options[0]);
 
 /* ---- names ---- */
 
-/* In the order of enum engine_api, enum log_level, enum log_format. */
+/* In the order of the enums of config.h and log.h. */
+static const char *const did_replay_names[] = {"allow", "deny", NULL};
 static const char *const engine_api_names[] = {"ollama", "openai", NULL};
+static const char *const mem_backend_names[] = {"none",   "sqlite",   "weaviate",
+                                                "sakana", "postgres", NULL};
+static const char *const mem_when_full_names[] = {"slow", "drop", NULL};
+static const char *const mem_ack_names[] = {"none", "stored", NULL};
 static const char *const log_level_names[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_format_names[] = {"json", "text", NULL};
 
 const char *const *option_choices(const struct option *option)
 {
     switch (option->offset) {
+    case offsetof(struct config, did_replay):
+        return did_replay_names;
+    case offsetof(struct config, mem_backend):
+        return mem_backend_names;
+    case offsetof(struct config, mem_when_full):
+        return mem_when_full_names;
+    case offsetof(struct config, mem_ack):
+        return mem_ack_names;
     case offsetof(struct config, engine_api):
         return engine_api_names;
     case offsetof(struct config, log_level):
