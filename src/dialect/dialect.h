@@ -10,10 +10,7 @@
 #ifndef AG_DIALECT_DIALECT_H
 #define AG_DIALECT_DIALECT_H
 
-#include "exchange/exchange.h"
-
-struct dialect;
-struct dialect_reader;
+#include "exchange/exchange_reader.h"
 
 /* The dialect that serves a call, or NULL: nothing is inferred there. <path> without the query. */
 const struct dialect *dialect_find(struct slice method, struct slice path);
@@ -34,5 +31,8 @@ void dialect_reply_end(struct dialect_reader *reader);
 
 /* What was read; valid until the reader is freed. Call it after dialect_reply_end. */
 const struct exchange *dialect_exchange(const struct dialect_reader *reader);
+
+/* The functions above, for the memory bus. */
+extern const struct exchange_reader dialect_exchange_reader;
 
 #endif

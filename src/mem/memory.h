@@ -11,6 +11,7 @@
 #define AG_MEM_MEMORY_H
 
 #include "config/config.h"
+#include "exchange/exchange_reader.h"
 #include "mem/backend.h"
 #include "store/store.h"
 
@@ -50,8 +51,9 @@ void memory_job_free(struct memory_job *job); /* takes NULL */
 void memory_event_init(struct event *event);
 
 /* Main thread. <store> is NULL only with MEM_BACKEND=none. STATUS_INVALID: an option is wrong, and
- * <reterr> names it. A remote that is away is no failure. */
-enum status memory_open(const struct config *config, struct store *store, struct memory **ret,
+ * <reterr> names it. A remote that is away is no failure. <reader> reads captured calls. */
+enum status memory_open(const struct config *config, struct store *store,
+                        const struct exchange_reader *reader, struct memory **ret,
                         struct failure *reterr) MUST_CHECK;
 
 /* Main thread, before store_close, when the workers have ended. Takes NULL. */
