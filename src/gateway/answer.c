@@ -11,10 +11,12 @@
 enum {
     answer_fields_max = 16, /* the caller's and our own */
     answer_own_fields_max = 6 + cors_fields_max,
+    answer_piece_bytes = 64 * 1024, /* at once to the socket */
 };
 
-void answer(struct request *request, unsigned status, struct slice content_type, struct slice body,
-            const struct field *fields, size_t fields_count)
+/* The head, with what every reply of ours carries. */
+static bool answer_head(struct request *request, struct reply_head *head, struct slice content_type,
+                        const struct field *fields, size_t fields_count)
 {
     struct field all[answer_fields_max];
     size_t count = 0;
@@ -23,7 +25,9 @@ void answer(struct request *request, unsigned status, struct slice content_type,
         all[count++] = fields[i];
     }
     all[count++] = (struct field){.name = SLICE("Date"), .value = gateway_date(request->gateway)};
-    all[count++] = (struct field){.name = SLICE("Content-Type"), .value = content_type};
+    if (content_type.length > 0) {
+        all[count++] = (struct field){.name = SLICE("Content-Type"), .value = content_type};
+    }
     all[count++] = (struct field){.name = SLICE("Cache-Control"), .value = SLICE("no-store")};
     all[count++] = (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
     if (request->session.length > 0) {
@@ -32,20 +36,27 @@ void answer(struct request *request, unsigned status, struct slice content_type,
         all[count++] = (struct field){.name = SLICE("X-Attach-Session"), .value = request->session};
     }
     count += cors_reply_fields(request, all + count);
-    const struct reply_head head = {
-        .status = status,
-        .fields = all,
-        .fields_count = count,
-        .has_length = true,
-        .length = body.length,
-        .has_body = !slice_equals(request->head.method, SLICE("HEAD")),
-    };
-    request->status = status;
+    head->fields = all;
+    head->fields_count = count;
+    head->has_body = head->status != 204 && !slice_equals(request->head.method, SLICE("HEAD"));
+    request->status = head->status;
     request->replied = true;
-    request->codec->reply_head(request, &head);
-    if (head.has_body && body.length > 0) {
-        request->bytes_out += body.length;
-        request->codec->reply_body(request, body);
+    request->codec->reply_head(request, head);
+    return head->has_body;
+}
+
+static void answer_piece(struct request *request, struct slice bytes)
+{
+    request->bytes_out += bytes.length;
+    request->codec->reply_body(request, bytes);
+}
+
+void answer(struct request *request, unsigned status, struct slice content_type, struct slice body,
+            const struct field *fields, size_t fields_count)
+{
+    struct reply_head head = {.status = status, .has_length = status != 204, .length = body.length};
+    if (answer_head(request, &head, content_type, fields, fields_count) && body.length > 0) {
+        answer_piece(request, body);
     }
     request->codec->reply_end(request);
 }
@@ -70,4 +81,77 @@ void answer_detail(struct request *request, unsigned status, const char *reason,
     }
     buffer_clear(&body);
     answer(request, status, SLICE("application/json"), stable, NULL, 0);
+}
+
+/* ---- longer replies ---- */
+
+enum step_result answer_pour(struct request *request)
+{
+    struct connection *connection = request->connection;
+    while (!connection->broken && !connection_is_full(connection)) {
+        struct slice bytes = {0};
+        switch (request->reply_source(request, &bytes)) {
+        case SOURCE_BYTES:
+            answer_piece(request, bytes);
+            request->codec->flush(request);
+            break;
+        case SOURCE_WAITS:
+            return STEP_WAIT;
+        case SOURCE_END:
+            request->codec->reply_end(request);
+            return STEP_ANSWER;
+        case SOURCE_BROKEN:
+            request->codec->reply_abort(request);
+            return STEP_ANSWER;
+        }
+    }
+    return STEP_WAIT; /* until the client has read, or is seen to be gone */
+}
+
+static enum source_result answer_text_source(struct request *request, struct slice *ret_bytes)
+{
+    struct slice rest = slice_after(buffer_slice(&request->reply_text), request->reply_text_sent);
+    if (rest.length == 0) {
+        return SOURCE_END;
+    }
+    if (rest.length > answer_piece_bytes) {
+        rest.length = answer_piece_bytes;
+    }
+    request->reply_text_sent += rest.length;
+    *ret_bytes = rest;
+    return SOURCE_BYTES;
+}
+
+enum step_result answer_text(struct request *request, unsigned status, struct slice content_type,
+                             struct buffer *take_text)
+{
+    if (take_text->failed) {
+        buffer_clear(take_text);
+        answer_detail(request, 503, "out_of_memory", "out of memory");
+        return STEP_ANSWER;
+    }
+    request->reply_text = *take_text;
+    if (take_text->length <= answer_piece_bytes) {
+        answer(request, status, content_type, buffer_slice(&request->reply_text), NULL, 0);
+        return STEP_ANSWER;
+    }
+    struct reply_head head = {.status = status, .has_length = true, .length = take_text->length};
+    if (!answer_head(request, &head, content_type, NULL, 0)) {
+        request->codec->reply_end(request);
+        return STEP_ANSWER;
+    }
+    request->reply_source = answer_text_source;
+    return STEP_WAIT;
+}
+
+enum step_result answer_stream(struct request *request, unsigned status, struct slice content_type,
+                               reply_source *source)
+{
+    struct reply_head head = {.status = status};
+    if (!answer_head(request, &head, content_type, NULL, 0)) {
+        request->codec->reply_end(request);
+        return STEP_ANSWER;
+    }
+    request->reply_source = source;
+    return STEP_WAIT;
 }

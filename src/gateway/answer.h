@@ -7,11 +7,10 @@
 
 #include "base/slice.h"
 #include "base/status.h"
+#include "gateway/request.h"
 
-struct request;
-
-/* A whole reply. <fields> are further header lines; Content-Type, X-Request-Id, identity and CORS
- * come by themselves. */
+/* A whole reply, not longer than a socket takes at once. <fields> are further header lines;
+ * Content-Type, X-Request-Id, identity and CORS come by themselves. */
 struct field;
 void answer(struct request *request, unsigned status, struct slice content_type, struct slice body,
             const struct field *fields, size_t fields_count);
@@ -20,9 +19,22 @@ void answer(struct request *request, unsigned status, struct slice content_type,
 void answer_detail(struct request *request, unsigned status, const char *reason, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 
-void answer_healthz(struct request *request);
-void answer_readyz(struct request *request);
-void answer_auth_config(struct request *request);
-void answer_metrics(struct request *request);
+/* A reply of any length: the text is taken and sent as the client reads it. One that failed for
+ * want of memory becomes 503. Returned from an answer function as it is. */
+enum step_result answer_text(struct request *request, unsigned status, struct slice content_type,
+                             struct buffer *take_text) MUST_CHECK;
+
+/* A reply of unknown length, chunked, piece by piece out of <source> (see request.h). Returned from
+ * an answer function as it is. */
+enum step_result answer_stream(struct request *request, unsigned status, struct slice content_type,
+                               reply_source *source) MUST_CHECK;
+
+/* Sends what the source has as far as the client takes it; for step_answer_route.c. */
+enum step_result answer_pour(struct request *request);
+
+#define ROUTE(listener, method, path, authentication, body, function, summary)                     \
+    enum step_result function(struct request *request);
+#include "gateway/routes.def"
+#undef ROUTE
 
 #endif

@@ -14,7 +14,7 @@ static void auth_config_member(struct buffer *body, const char *name, struct sli
     }
 }
 
-void answer_auth_config(struct request *request)
+enum step_result answer_auth_config(struct request *request)
 {
     const struct config *config = request->gateway->config;
     struct slice audience = {0};
@@ -31,8 +31,9 @@ void answer_auth_config(struct request *request)
     if (body.failed || !arena_copy(&request->arena, buffer_slice(&body), &stable)) {
         buffer_clear(&body);
         answer_detail(request, 503, "out_of_memory", "out of memory");
-        return;
+        return STEP_ANSWER;
     }
     buffer_clear(&body);
     answer(request, 200, SLICE("application/json"), stable, NULL, 0);
+    return STEP_ANSWER;
 }

@@ -5,12 +5,13 @@
 #include "gateway/answer.h"
 #include "gateway/request.h"
 
-void answer_healthz(struct request *request)
+enum step_result answer_healthz(struct request *request)
 {
     answer(request, 200, SLICE("application/json"), SLICE("{\"status\":\"ok\"}"), NULL, 0);
+    return STEP_ANSWER;
 }
 
-void answer_readyz(struct request *request)
+enum step_result answer_readyz(struct request *request)
 {
     if (gateway_is_ready(request->gateway)) {
         answer(request, 200, SLICE("application/json"), SLICE("{\"status\":\"ready\"}"), NULL, 0);
@@ -19,4 +20,5 @@ void answer_readyz(struct request *request)
         answer(request, 503, SLICE("application/json"), SLICE("{\"status\":\"not ready\"}"), NULL,
                0);
     }
+    return STEP_ANSWER;
 }

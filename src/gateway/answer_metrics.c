@@ -22,7 +22,7 @@ static void answer_metrics_note_process(struct gateway *gateway)
     metric_set(&gateway->metrics, METRIC_log_lines_dropped, log_writer_dropped());
 }
 
-void answer_metrics(struct request *request)
+enum step_result answer_metrics(struct request *request)
 {
     const struct process *process = request->gateway->process;
     const struct metrics **sets = arena_allocate_zeroed(&request->arena, process->gateways_count,
@@ -31,7 +31,7 @@ void answer_metrics(struct request *request)
     struct buffer body;
     if (sets == NULL) {
         answer_detail(request, 503, "out_of_memory", "out of memory");
-        return;
+        return STEP_ANSWER;
     }
     for (size_t i = 0; i < process->gateways_count; i++) {
         sets[i] = &process->gateways[i]->metrics;
@@ -43,7 +43,8 @@ void answer_metrics(struct request *request)
     buffer_clear(&body);
     if (!copied) {
         answer_detail(request, 503, "out_of_memory", "out of memory");
-        return;
+        return STEP_ANSWER;
     }
     answer(request, 200, SLICE("text/plain; version=0.0.4; charset=utf-8"), stable, NULL, 0);
+    return STEP_ANSWER;
 }

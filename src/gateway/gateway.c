@@ -254,9 +254,7 @@ static void gateway_drain_delivered(void *receiver, struct letter *letter)
         }
         connection = next;
     }
-    if (gateway->connections == NULL && !gateway->ended) {
-        gateway_end(gateway);
-    }
+    gateway_connection_gone(gateway);
 }
 
 void gateway_post_drain(struct gateway *gateway, bool now)
@@ -274,7 +272,14 @@ void gateway_post_drain(struct gateway *gateway, bool now)
 
 void gateway_connection_gone(struct gateway *gateway)
 {
-    if (gateway->draining && gateway->connections == NULL && !gateway->ended) {
+    if (gateway->draining && gateway->connections == NULL && gateway->errands_out == 0 &&
+        !gateway->ended) {
         gateway_end(gateway);
     }
+}
+
+void gateway_errand_over(struct gateway *gateway)
+{
+    gateway->errands_out--;
+    gateway_connection_gone(gateway);
 }

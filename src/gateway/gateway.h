@@ -21,6 +21,8 @@
 struct connection;
 struct request;
 struct path_rules;
+struct store;
+struct memory;
 
 /* The whole process, made before the workers start and read-only afterwards but for the atomics. */
 struct process {
@@ -37,6 +39,8 @@ struct process {
     struct url public_url;       /* host empty when PUBLIC_URL is not set */
     bool listens_on_loopback;
     bool admin_on_loopback;
+    struct store *store;   /* NULL in tests that keep nothing */
+    struct memory *memory; /* likewise */
     struct control *control;
     struct gateway **gateways;
     size_t gateways_count;
@@ -67,8 +71,9 @@ struct gateway {
     struct random_source random;
     struct access_log access_log;
     struct metrics metrics;
-    int64_t date_s; /* the second that <date> shows */
-    char date[32];  /* IMF-fixdate (RFC 9110 5.6.7) */
+    int64_t date_s;     /* the second that <date> shows */
+    char date[32];      /* IMF-fixdate (RFC 9110 5.6.7) */
+    size_t errands_out; /* letters that are still to come back */
     bool draining;
     bool ended;
 };
@@ -93,6 +98,9 @@ void gateway_post_keys(struct gateway *gateway, size_t issuer_index, enum keys_o
                        struct jwks *take_jwks);
 /* Stop accepting, finish what runs, end. <now>: also end what runs. */
 void gateway_post_drain(struct gateway *gateway, bool now);
+
+/* A letter that was waited for has come back. */
+void gateway_errand_over(struct gateway *gateway);
 
 /* A connection has gone; while draining the last one ends the worker. */
 void gateway_connection_gone(struct gateway *gateway);

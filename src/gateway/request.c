@@ -121,8 +121,12 @@ struct request *request_create(struct connection *connection, struct slice head_
 
 static void request_free(struct request *request)
 {
+    if (request->answer_over != NULL) {
+        request->answer_over(request);
+    }
     engine_call_end(&request->call);
     buffer_clear(&request->body);
+    buffer_clear(&request->reply_text);
     arena_clear(&request->arena);
     free(request);
 }
@@ -202,6 +206,16 @@ void request_body_end(struct request *request)
     engine_call_body_end(&request->call);
 }
 
+void request_wake(struct request *request)
+{
+    struct connection *connection = request->connection;
+    request_run(request);
+    if (connection->request != NULL) {
+        request_settle(connection->request);
+    }
+    connection_process(connection);
+}
+
 void request_settle(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -217,7 +231,15 @@ void request_settle(struct request *request)
 
 void request_drained(struct request *request)
 {
-    engine_call_resume(&request->call);
+    struct connection *connection = request->connection;
+    if (request->reply_source == NULL) {
+        engine_call_resume(&request->call);
+        return;
+    }
+    request_run(request);
+    if (connection->request != NULL && connection->broken) {
+        connection_close(connection, true);
+    }
 }
 
 void request_refuse(struct request *request, unsigned status, const char *reason,

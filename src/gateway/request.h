@@ -19,7 +19,19 @@ enum {
     request_id_bytes_max = 128,
 };
 
+struct errand;
 struct route;
+struct capture;
+
+/* Where a reply that is not whole yet comes from: asked whenever the client has taken what it was
+ * given. */
+enum source_result {
+    SOURCE_BYTES, /* <ret_bytes>, valid until the next call */
+    SOURCE_WAITS, /* nothing now: an errand is out, or somebody will call request_wake */
+    SOURCE_END,
+    SOURCE_BROKEN, /* the reply stays unfinished, visibly */
+};
+typedef enum source_result reply_source(struct request *request, struct slice *ret_bytes);
 
 enum step_result {
     STEP_NEXT,   /* go on with the next step */
@@ -54,7 +66,8 @@ struct request {
     struct failure head_failure;
     /* what the steps found out */
     const struct route *route;
-    struct slice origin; /* the allowed origin that asks; empty: none */
+    struct slice route_rest; /* what {id} or '*' of the route's path stands for */
+    struct slice origin;     /* the allowed origin that asks; empty: none */
     struct slice request_id;
     struct identity identity;
     struct cached_session *remembered_session; /* between authenticate and stamp_identity only */
@@ -69,6 +82,15 @@ struct request {
     bool body_ended;
     bool body_resumes; /* the engine takes more, the codec is to be told when the event has settled
                         */
+    /* an own answer that takes longer */
+    bool answer_asked;
+    struct errand *errand;          /* out */
+    struct errand *errand_returned; /* back, for step_answer_route to finish */
+    reply_source *reply_source;
+    void *answer_state;                           /* the answer's own, in the arena */
+    void (*answer_over)(struct request *request); /* gives it back; NULL: nothing to give */
+    struct buffer reply_text;
+    size_t reply_text_sent;
     /* the engine */
     struct slice engine_target;
     bool content_type_json; /* say so to the engine, whatever the client said */
@@ -96,6 +118,10 @@ struct request *request_create_refused(struct connection *connection, unsigned s
 
 /* Runs the steps until one waits or all are done; then <request> may be gone. */
 void request_run(struct request *request);
+
+/* Something that a waiting request waits for has come: runs it and sees to its connection.
+ * Afterwards the request may be gone. Not from inside a step. */
+void request_wake(struct request *request);
 
 /* From the codec: a piece of the body, its end. Afterwards the request may be gone. */
 void request_body(struct request *request, struct slice bytes);

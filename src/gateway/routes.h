@@ -5,29 +5,34 @@
 #define AG_GATEWAY_ROUTES_H
 
 #include "base/buffer.h"
-#include "base/slice.h"
-
-struct request;
+#include "gateway/request.h"
 
 enum route_listener { ROUTE_PUBLIC, ROUTE_ADMIN };
 enum route_authentication { ROUTE_BEARER = 0, ROUTE_NOBODY }; /* the zero value demands a token */
+enum route_body { ROUTE_NO_BODY, ROUTE_BODY };
 
 struct route {
     enum route_listener listener;
     enum route_authentication authentication;
+    enum route_body body; /* ROUTE_BODY: it is here, whole, when the answer is asked for */
     const char *method;
-    const char *path;
-    void (*answer)(struct request *request); /* NULL: the engine answers */
+    const char *path; /* ends with "{...}": any one segment; with '*': any rest */
+    /* Answers (STEP_ANSWER), or waits for an errand or for the client (STEP_WAIT). NULL: the engine
+     * answers. */
+    enum step_result (*answer)(struct request *request);
     const char *summary;
 };
 
 /* The route of what goes to the engine. */
 extern const struct route route_engine;
 
-/* NULL: no row has this path on this listener. <ret_allow> is the method that the path has, when
- * <method> is another one; then the route must not be answered. */
+enum { route_allow_bytes = 64 };
+
+/* NULL: no row has this path on this listener with this method. <ret_allow> is empty, or, when only
+ * the method is wrong, the methods that the path has. <ret_rest> is what "{...}" or '*' stood for,
+ * empty without one. */
 const struct route *route_find(enum route_listener listener, struct slice method, struct slice path,
-                               const char **ret_allow);
+                               struct slice *ret_rest, char ret_allow[route_allow_bytes]);
 
 /* The table as text, for --check. */
 void routes_append(struct buffer *buffer);

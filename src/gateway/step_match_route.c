@@ -38,7 +38,7 @@ static bool match_route_host_is_foreign(const struct request *request)
     return true;
 }
 
-static enum step_result match_route_method_not_allowed(struct request *request, const char *allow)
+static enum step_result match_route_method_not_allowed(struct request *request, char *allow)
 {
     const struct field field = {.name = SLICE("Allow"), .value = slice_from_string(allow)};
     request->reason = "method_not_allowed";
@@ -50,7 +50,7 @@ static enum step_result match_route_method_not_allowed(struct request *request, 
 enum step_result step_match_route(struct request *request)
 {
     const struct request_head *head = &request->head;
-    const char *allow = NULL;
+    char allow[route_allow_bytes];
     if (request->head_status != 0) {
         answer_detail(request, request->head_status, "bad_request", "%s",
                       request->head_failure.text);
@@ -80,9 +80,9 @@ enum step_result step_match_route(struct request *request)
         return STEP_ANSWER;
     }
     bool is_admin = request->connection->is_admin;
-    request->route =
-        route_find(is_admin ? ROUTE_ADMIN : ROUTE_PUBLIC, head->method, head->target.path, &allow);
-    if (allow != NULL) {
+    request->route = route_find(is_admin ? ROUTE_ADMIN : ROUTE_PUBLIC, head->method,
+                                head->target.path, &request->route_rest, allow);
+    if (allow[0] != '\0') {
         return match_route_method_not_allowed(request, allow);
     }
     if (request->route == NULL && is_admin) {

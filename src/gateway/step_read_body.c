@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * step_read_body.c - the one place where a body is looked at before it goes on: POST /api/chat,
- * whose callers may send `prompt` where the engine wants `messages`. Everything else streams past.
- * Owning worker only. */
+ * step_read_body.c - collects a body where it is looked at before the request goes on: for own
+ * routes that take one, and for POST /api/chat, whose callers may send `prompt` where the engine
+ * wants `messages`. Everything else streams past. Owning worker only. */
 #include "base/json.h"
 #include "gateway/answer.h"
+#include "gateway/routes.h"
 #include "gateway/steps.h"
 
 enum {
@@ -14,6 +15,9 @@ enum {
 static bool read_body_is_needed(const struct request *request)
 {
     const struct request_head *head = &request->head;
+    if (request->route->answer != NULL) {
+        return request->route->body == ROUTE_BODY;
+    }
     return slice_equals(head->method, SLICE("POST")) &&
            slice_equals(head->target.path, SLICE("/api/chat")) &&
            fields_find(head->fields, head->fields_count, FIELD_CONTENT_ENCODING, NULL) == NULL;
@@ -89,6 +93,13 @@ enum step_result step_read_body(struct request *request)
     if (!read_body_is_needed(request)) {
         return STEP_NEXT;
     }
+    bool is_own = request->route->answer != NULL;
+    if (is_own && fields_find(request->head.fields, request->head.fields_count,
+                              FIELD_CONTENT_ENCODING, NULL) != NULL) {
+        answer_detail(request, 415, "body_encoded",
+                      "the body must be sent as it is, without Content-Encoding");
+        return STEP_ANSWER;
+    }
     bool too_long = request->head.framing == BODY_LENGTH
                         ? request->head.content_length > prompt_help_bytes_max
                         : request->body.length > prompt_help_bytes_max;
@@ -97,7 +108,7 @@ enum step_result step_read_body(struct request *request)
         answer_detail(request, 503, "out_of_memory", "out of memory");
         return STEP_ANSWER;
     }
-    if (too_long) {
+    if (too_long && !is_own) {
         request->body_collects = false;
         return STEP_NEXT;
     }
@@ -109,5 +120,5 @@ enum step_result step_read_body(struct request *request)
         return STEP_WAIT;
     }
     request->body_collects = false;
-    return read_body_inspect(request);
+    return is_own ? STEP_NEXT : read_body_inspect(request);
 }

@@ -24,14 +24,12 @@ static struct request *matched(struct scene *scene, const char *line)
     return request;
 }
 
-static void own_routes_answer(void **state)
+static void own_routes_are_open(void **state)
 {
     struct scene scene;
     scene_begin(&scene, NULL);
     struct request *request = matched(&scene, "GET /healthz");
-    assert_int_equal(step_admit(request), STEP_ANSWER);
-    assert_int_equal(fake_codec_seen.status, 200);
-    assert_string_equal(fake_codec_body(), "{\"status\":\"ok\"}");
+    assert_int_equal(step_admit(request), STEP_NEXT);
     scene_drop(request);
     scene_end(&scene);
 }
@@ -83,7 +81,7 @@ static void the_operator_decides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_routes_answer),
+        cmocka_unit_test(own_routes_are_open),
         cmocka_unit_test(open_paths_go_on_and_the_others_are_refused),
         cmocka_unit_test(the_operator_decides),
     };

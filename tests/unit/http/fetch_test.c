@@ -28,6 +28,8 @@ struct server {
     char url[64];
     pthread_t thread;
     const char *reply;
+    size_t reply_length; /* 0: up to its NUL */
+    bool keeps_open;     /* the connection, after the reply, until the server stops */
     char requests[connections_max][request_bytes_max]; /* to be read once the server has stopped */
     size_t requests_count;
     int held[connections_max];
@@ -75,7 +77,12 @@ static void *server_run(void *argument)
             server->held[server->held_count++] = connection;
             continue;
         }
-        (void)!send(connection, server->reply, strlen(server->reply), MSG_NOSIGNAL);
+        size_t length = server->reply_length > 0 ? server->reply_length : strlen(server->reply);
+        (void)!send(connection, server->reply, length, MSG_NOSIGNAL);
+        if (server->keeps_open) {
+            server->held[server->held_count++] = connection;
+            continue;
+        }
         close(connection);
     }
 }
@@ -111,6 +118,9 @@ struct result {
     unsigned code;
     int64_t max_age_s;
     char body[256];
+    char content_type[64];
+    char fields[256]; /* "name=value;", "name=value (trailer);" */
+    size_t fields_count;
     struct failure failure;
     struct fetcher *fetcher_to_free;
     struct fetch **fetch_to_cancel;
@@ -131,6 +141,19 @@ static void result_take(void *context, const struct fetch_reply *reply)
     memset(result->body, 0, sizeof(result->body));
     if (reply->body.length > 0) {
         memcpy(result->body, reply->body.data, reply->body.length);
+    }
+    snprintf(result->content_type, sizeof(result->content_type), "%.*s",
+             (int)reply->content_type.length,
+             reply->content_type.length > 0 ? reply->content_type.data : "");
+    result->fields_count = reply->fields_count;
+    size_t length = 0;
+    for (size_t i = 0; i < reply->fields_count; i++) {
+        const struct fetch_field *field = &reply->fields[i];
+        length += (size_t)snprintf(result->fields + length, sizeof(result->fields) - length,
+                                   "%.*s=%.*s%s;", (int)field->name.length, field->name.data,
+                                   (int)field->value.length, field->value.data,
+                                   field->is_trailer ? " (trailer)" : "");
+        assert_true(length < sizeof(result->fields));
     }
     if (result->fetch_to_cancel != NULL) {
         fetch_cancel(*result->fetch_to_cancel);
@@ -366,9 +389,18 @@ static void plain_http_does_not_pass_for_https(void **state)
 static void unsound_requests_are_refused_at_once(void **state)
 {
     static const char *const split_fields[] = {"A: b\r\nC: d", NULL};
-    static const char *const urls[] = {
-        "",        "a",           "ftp://127.0.0.1/", "file:///etc/passwd",
-        "http://", "http://u@a/", "http://a/ b",      "http://a/#b"};
+    static const char *const urls[] = {"",
+                                       "a",
+                                       "ftp://127.0.0.1/",
+                                       "file:///etc/passwd",
+                                       "http://",
+                                       "http://u@a/",
+                                       "http://a/ b",
+                                       "http://a/#b",
+                                       "http://2130706433/",
+                                       "http://127.1/",
+                                       "http://0x7f000001/",
+                                       "http://017700000001/"};
     struct scene scene;
     struct result result = {0};
     struct failure failure = {""};
@@ -514,6 +546,202 @@ static void freeing_cancels_what_still_runs(void **state)
     fetcher_free(NULL);
 }
 
+static void any_method_and_any_bytes_are_sent(void **state)
+{
+    struct scene scene;
+    struct result result = {0};
+    scene_begin(&scene, "HTTP/1.1 200 OK\r\n" CLOSE "Content-Length: 3\r\n\r\na\0b");
+    scene.server.reply_length = sizeof("HTTP/1.1 200 OK\r\n" CLOSE "Content-Length: 3\r\n\r\n") + 2;
+    scene.request.method = "PATCH";
+    scene.request.body = slice_make("x\0\xff\r\n\0y", 7);
+    scene_start(&scene, &result);
+    scene_run(&scene);
+    assert_int_equal(result.status, STATUS_OK);
+    assert_memory_equal(result.body, "a\0b", 4);
+    scene_end(&scene);
+    const char *request = scene.server.requests[0];
+    assert_ptr_equal(strstr(request, "PATCH /keys?x=1 HTTP/1.1\r\n"), request);
+    const char *end = strstr(request, "\r\n\r\n");
+    assert_non_null(end);
+    assert_memory_equal(end + 4, "x\0\xff\r\n\0y", 8);
+}
+
+static void the_media_type_is_told(void **state)
+{
+    static const struct {
+        const char *fields;
+        const char *content_type;
+    } cases[] = {
+        {"", ""},
+        {"Content-Type: application/json; charset=utf-8 \r\n", "application/json; charset=utf-8"},
+        {"content-type:a/b\r\nX-Content-Type: c/d\r\n", "a/b"},
+        {"Content-Type: a/b\r\nContent-Type: a/b\r\n", ""},
+        {"Content-Type: a/b\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char reply[300];
+        struct scene scene;
+        struct result result = {0};
+        snprintf(reply, sizeof(reply),
+                 "HTTP/1.1 100 Continue\r\nContent-Type: x/y\r\n\r\n"
+                 "HTTP/1.1 200 OK\r\n" CLOSE "%sContent-Length: 0\r\n\r\n",
+                 cases[i].fields);
+        scene_begin(&scene, reply);
+        scene_start(&scene, &result);
+        scene_run(&scene);
+        assert_int_equal(result.status, STATUS_OK);
+        assert_string_equal(result.content_type, cases[i].content_type);
+        assert_int_equal(result.fields_count, 0);
+        scene_end(&scene);
+    }
+}
+
+static void fields_and_trailers_are_kept(void **state)
+{
+    struct scene scene;
+    struct result result = {0};
+    scene_begin(&scene, "HTTP/1.1 200 OK\r\n" CLOSE
+                        "Transfer-Encoding: chunked\r\nA:  b c \r\nempty:\r\n\r\n"
+                        "2\r\nok\r\n0\r\ngrpc-status: 0\r\nContent-Type: x/y\r\n\r\n");
+    scene.request.keep_fields = true;
+    scene_start(&scene, &result);
+    scene_run(&scene);
+    assert_int_equal(result.status, STATUS_OK);
+    assert_string_equal(result.body, "ok");
+    assert_string_equal(result.fields, "Connection=close;Transfer-Encoding=chunked;A=b c;empty=;"
+                                       "grpc-status=0 (trailer);Content-Type=x/y (trailer);");
+    assert_string_equal(result.content_type, "");
+    scene_end(&scene);
+}
+
+static void addresses_out_of_policy_are_not_called(void **state)
+{
+    static const struct {
+        enum address_policy policy;
+        enum status status;
+    } cases[] = {{ADDRESS_ANY, STATUS_OK},
+                 {ADDRESS_PRIVATE_ALLOWED, STATUS_OK},
+                 {ADDRESS_PUBLIC_ONLY, STATUS_DENIED}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scene scene;
+        struct result result = {0};
+        scene_begin(&scene, "HTTP/1.1 200 OK\r\n" CLOSE "Content-Length: 0\r\n\r\n");
+        scene.request.address_policy = cases[i].policy;
+        scene_start(&scene, &result);
+        scene_run(&scene);
+        assert_int_equal(result.calls, 1);
+        assert_int_equal(result.status, cases[i].status);
+        scene_end(&scene);
+        assert_int_equal(scene.server.requests_count, cases[i].status == STATUS_OK ? 1 : 0);
+        if (cases[i].status == STATUS_DENIED) {
+            assert_string_equal(result.failure.text,
+                                "refused to call 127.0.0.1, a loopback address");
+        }
+    }
+}
+
+/* Names and addresses alike, before a packet leaves. */
+static void addresses_are_judged_after_look_up(void **state)
+{
+    static const char *const urls[] = {
+        "http://localhost:9/",     "http://[::ffff:127.0.0.1]:9/",
+        "http://169.254.169.254/", "http://[fd00:ec2::254]:80/",
+        "http://0.0.0.0:9/",       "http://[::]:9/",
+    };
+    struct scene scene;
+    scene_begin(&scene, silence);
+    scene.request.address_policy = ADDRESS_PUBLIC_ONLY;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        struct result result = {0};
+        scene.request.url = urls[i];
+        scene_start(&scene, &result);
+        scene_run(&scene);
+        if (result.status != STATUS_DENIED) {
+            fail_msg("%s: %d %s", urls[i], result.status, result.failure.text);
+        }
+        assert_non_null(strstr(result.failure.text, "refused to call "));
+    }
+    scene_end(&scene);
+}
+
+/* A connection that a freer fetch left behind does not get around the policy. */
+static void a_connection_left_open_is_judged_as_well(void **state)
+{
+    struct scene scene;
+    struct result first = {0};
+    struct result second = {0};
+    scene_begin(&scene, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    scene.server.keeps_open = true;
+    scene_start(&scene, &first);
+    scene_run(&scene);
+    assert_int_equal(first.status, STATUS_OK);
+    scene.request.address_policy = ADDRESS_PUBLIC_ONLY;
+    scene_start(&scene, &second);
+    scene_run(&scene);
+    assert_int_equal(second.status, STATUS_DENIED);
+    assert_non_null(strstr(second.failure.text, "loopback"));
+    scene_end(&scene);
+    assert_int_equal(scene.server.requests_count, 1);
+}
+
+static void a_connection_has_its_own_deadline(void **state)
+{
+    struct scene scene;
+    struct result result = {0};
+    char url[sizeof(scene.server.url) + 1];
+    scene_begin(&scene, silence);
+    snprintf(url, sizeof(url), "https%.59s", scene.server.url + strlen("http"));
+    scene.request.url = url;
+    scene.request.timeout_ms = 3600 * 1000; /* the test would not end by it */
+    scene.request.connect_timeout_ms = 50;
+    scene_start(&scene, &result);
+    scene_run(&scene);
+    assert_int_equal(result.status, STATUS_TIMEOUT);
+    scene_end(&scene);
+}
+
+/* SETTINGS, its acknowledgement, and on stream 1 ":status: 200" with a content type, five bytes of
+ * DATA, and trailers that end the stream (RFC 9113 6, RFC 7541 6). */
+static const char http2_reply[] = "\0\0\0\x04\0\0\0\0\0"
+                                  "\0\0\0\x04\x01\0\0\0\0"
+                                  "\0\0\x20\x01\x04\0\0\0\x01"
+                                  "\x88"
+                                  "\0\x0c"
+                                  "content-type"
+                                  "\x10"
+                                  "application/grpc"
+                                  "\0\0\x05\0\0\0\0\0\x01"
+                                  "\0\0\0\0\0"
+                                  "\0\0\x0f\x01\x05\0\0\0\x01"
+                                  "\0\x0b"
+                                  "grpc-status"
+                                  "\x01"
+                                  "0";
+
+static void http2_is_spoken_from_the_first_byte(void **state)
+{
+    struct scene scene;
+    struct result result = {0};
+    scene_begin(&scene, http2_reply);
+    scene.server.reply_length = sizeof(http2_reply) - 1;
+    scene.server.keeps_open = true;
+    scene.request.method = "POST";
+    scene.request.body = slice_make("\0\0\0\0\0", 5);
+    scene.request.http2 = true;
+    scene.request.keep_fields = true;
+    scene_start(&scene, &result);
+    scene_run(&scene);
+    assert_string_equal(result.failure.text, "");
+    assert_int_equal(result.status, STATUS_OK);
+    assert_int_equal(result.code, 200);
+    assert_string_equal(result.content_type, "application/grpc");
+    assert_string_equal(result.fields, "content-type=application/grpc;grpc-status=0 (trailer);");
+    assert_memory_equal(result.body, "\0\0\0\0\0", 6);
+    scene_end(&scene);
+    assert_ptr_equal(strstr(scene.server.requests[0], "PRI * HTTP/2.0\r\n"),
+                     scene.server.requests[0]);
+}
+
 static int begin_all(void **state)
 {
     /* nothing may go through a proxy of the environment: nobody listens there */
@@ -548,6 +776,14 @@ int main(void)
         cmocka_unit_test(a_callback_may_cancel_any_fetch),
         cmocka_unit_test(a_callback_may_free_the_fetcher),
         cmocka_unit_test(freeing_cancels_what_still_runs),
+        cmocka_unit_test(any_method_and_any_bytes_are_sent),
+        cmocka_unit_test(the_media_type_is_told),
+        cmocka_unit_test(fields_and_trailers_are_kept),
+        cmocka_unit_test(addresses_out_of_policy_are_not_called),
+        cmocka_unit_test(addresses_are_judged_after_look_up),
+        cmocka_unit_test(a_connection_left_open_is_judged_as_well),
+        cmocka_unit_test(a_connection_has_its_own_deadline),
+        cmocka_unit_test(http2_is_spoken_from_the_first_byte),
     };
     return cmocka_run_group_tests(tests, begin_all, end_all);
 }
