@@ -51,9 +51,21 @@ bool bearer_find(const struct field *fields, size_t fields_count, struct slice *
     return credentials_read(slice_trim(found->value), ret_token, ret_reason);
 }
 
+/* A DID has ':' and may have '%' besides (DID core 3.1). */
+static size_t did_span(struct slice token)
+{
+    size_t count = 0;
+    while (count < token.length && (character_is(token.data[count], CHARACTER_B64TOKEN) ||
+                                    token.data[count] == ':' || token.data[count] == '%')) {
+        count++;
+    }
+    return count;
+}
+
 bool bearer_is_sound(struct slice token)
 {
-    size_t start = character_span(token, CHARACTER_B64TOKEN);
+    bool is_did = slice_starts_with(token, SLICE("did:"));
+    size_t start = is_did ? did_span(token) : character_span(token, CHARACTER_B64TOKEN);
     size_t end = start;
     while (end < token.length && token.data[end] == '=') {
         end++;

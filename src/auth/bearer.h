@@ -13,8 +13,9 @@
 bool bearer_find(const struct field *fields, size_t fields_count, struct slice *ret_token,
                  enum deny_reason *ret_reason) MUST_CHECK;
 
-/* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1). A token that is not
- * is denied with DENY_TOKEN_MALFORMED. */
+/* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1), and in a
+ * token that begins with "did:" also ":" and "%". A token that is not is denied with
+ * DENY_TOKEN_MALFORMED. */
 bool bearer_is_sound(struct slice token) MUST_CHECK;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "auth/algorithm.h"
 #include "auth/jwks.h"
+#include "auth/k256.h"
 #include "base/json.h"
 
 #include <openssl/evp.h>
@@ -23,6 +24,8 @@ struct jwk {
     struct slice kid;                  /* in the set's arena */
     const struct algorithm *algorithm; /* the JWK's alg; NULL when it has none */
     EVP_PKEY *key;
+    struct k256_key k256; /* KEY_SECP256K1, which has no EVP_PKEY: libsecp256k1 is nine times as
+                             fast */
     /* RSA and ECDSA: one for each way the key is used, made at first use: [PSS or not][hash]. */
     EVP_PKEY_CTX *contexts[2][HASH_COUNT];
     EVP_MD_CTX *message_context; /* Ed25519: EVP_DigestVerify needs one of its own for each key */
@@ -33,6 +36,13 @@ struct jwk {
  * key that cannot verify for us: another kty or crv, not meant for signatures, RSA outside the
  * sizes, a point that is not on its curve. */
 bool jwk_import(struct json_value json, struct jwk *ret) MUST_CHECK;
+
+/* The same from the bytes of a key as did:key has them: an Ed25519 key, or a compressed point of
+ * <kind>'s curve. What jwk_import refuses is refused here too. */
+bool jwk_import_raw(enum key_kind kind, struct slice bytes, struct jwk *ret) MUST_CHECK;
+
+/* Whether both, neither of KEY_NONE, are the same key. */
+bool jwk_equals(const struct jwk *a, const struct jwk *b);
 
 /* Frees what <jwk> holds. */
 void jwk_clear(struct jwk *jwk);

@@ -7,9 +7,11 @@
  * owns the set. */
 #include "auth/jwk.h"
 
+#include "auth/ed25519_key.h"
 #include "auth/members.h"
 #include "base/base64url.h"
 
+#include <assert.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -20,7 +22,6 @@ enum {
         jwk_rsa_bits_max / 8 + 1, /* some issuers send the sign byte of their big integers along */
     rsa_exponent_bytes_max = 4,   /* a larger one only makes each check slower (CVE-2006-2940) */
     coordinate_bytes_max = 66,
-    ed25519_bytes = 32,
 };
 
 enum { jwk_kty, jwk_crv, jwk_alg, jwk_use, jwk_key_ops, jwk_n, jwk_e, jwk_x, jwk_y, jwk_members };
@@ -80,7 +81,7 @@ static EVP_PKEY *rsa_import(const struct json_value *members)
     return key;
 }
 
-static const struct {
+static const struct curve {
     const char *crv;
     enum key_kind kind;
     size_t coordinate_bytes;
@@ -88,11 +89,32 @@ static const struct {
     {"P-256", KEY_P256, 32},
     {"P-384", KEY_P384, 48},
     {"P-521", KEY_P521, 66},
+    {"secp256k1", KEY_SECP256K1, 32},
 };
 
-/* Both coordinates have the full size of the field, leading zeros included (RFC 7518 6.2.1.2). That
- * the point lies on the curve is OpenSSL's check. */
-static EVP_PKEY *ec_import(const struct json_value *members, enum key_kind *ret_kind)
+/* <point> as SEC 1 2.3.3 writes it. That it lies on the curve is OpenSSL's check, and
+ * libsecp256k1's. */
+static bool point_import(const struct curve *curve, struct slice point, struct jwk *ret)
+{
+    if (curve->kind == KEY_SECP256K1) {
+        return k256_key_parse(point, &ret->k256);
+    }
+    char group[sizeof("P-256")];
+    unsigned char bytes[1 + 2 * coordinate_bytes_max];
+    assert(point.length <= sizeof(bytes) && strlen(curve->crv) < sizeof(group));
+    memcpy(group, curve->crv, sizeof(group));
+    memcpy(bytes, point.data, point.length);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, bytes, point.length),
+        OSSL_PARAM_construct_end(),
+    };
+    ret->key = key_from_params("EC", params);
+    return ret->key != NULL;
+}
+
+/* Both coordinates have the full size of the field, leading zeros included (RFC 7518 6.2.1.2). */
+static bool ec_import(const struct json_value *members, struct jwk *ret)
 {
     for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
         if (!json_string_is(members[jwk_crv], curves[i].crv)) {
@@ -104,71 +126,31 @@ static EVP_PKEY *ec_import(const struct json_value *members, enum key_kind *ret_
         size_t y_length = 0;
         if (!member_bytes(members[jwk_x], size, point + 1, &x_length) || x_length != size ||
             !member_bytes(members[jwk_y], size, point + 1 + size, &y_length) || y_length != size) {
-            return NULL;
-        }
-        char group[sizeof("P-256")];
-        memcpy(group, curves[i].crv, sizeof(group));
-        OSSL_PARAM params[] = {
-            OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-            OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size),
-            OSSL_PARAM_construct_end(),
-        };
-        *ret_kind = curves[i].kind;
-        return key_from_params("EC", params);
-    }
-    return NULL;
-}
-
-/* The y coordinates of the eight points whose order divides the cofactor, little-endian: with one
- * of them as a key, a forger needs no secret (RFC 7748 6.1; "Taming the many EdDSAs", 2020). */
-static const unsigned char ed25519_small_order[][ed25519_bytes] = {
-    {0},
-    {1},
-    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
-     0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-     0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
-    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
-     0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
-};
-
-static bool ed25519_is_sound(const unsigned char *bytes)
-{
-    static const unsigned char prime[ed25519_bytes] = {
-        0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
-    unsigned char y[ed25519_bytes];
-    memcpy(y, bytes, sizeof(y));
-    y[ed25519_bytes - 1] &= 0x7f; /* the sign of x */
-    int order = 0;
-    for (size_t i = ed25519_bytes; i-- > 0 && order == 0;) {
-        order = (int)y[i] - (int)prime[i];
-    }
-    if (order >= 0) {
-        return false; /* not the canonical form of its number (RFC 8032 5.1.3) */
-    }
-    for (size_t i = 0; i < sizeof(ed25519_small_order) / sizeof(ed25519_small_order[0]); i++) {
-        if (memcmp(y, ed25519_small_order[i], sizeof(y)) == 0) {
             return false;
         }
+        ret->kind = curves[i].kind;
+        return point_import(&curves[i], slice_make((const char *)point, 1 + 2 * size), ret);
     }
-    return true;
+    return false;
+}
+
+static EVP_PKEY *ed25519_from_bytes(const unsigned char *bytes, size_t length)
+{
+    if (length != ed25519_key_bytes || ed25519_key_form(bytes) != ED25519_SOUND) {
+        return NULL;
+    }
+    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, length);
 }
 
 static EVP_PKEY *ed25519_import(const struct json_value *members)
 {
-    unsigned char bytes[BASE64URL_DECODED_SIZE(BASE64URL_ENCODED_SIZE(ed25519_bytes))];
+    unsigned char bytes[BASE64URL_DECODED_SIZE(BASE64URL_ENCODED_SIZE(ed25519_key_bytes))];
     size_t length = 0;
     if (!json_string_is(members[jwk_crv], "Ed25519") ||
-        !member_bytes(members[jwk_x], ed25519_bytes, bytes, &length) || length != ed25519_bytes ||
-        !ed25519_is_sound(bytes)) {
+        !member_bytes(members[jwk_x], ed25519_key_bytes, bytes, &length)) {
         return NULL;
     }
-    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, length);
+    return ed25519_from_bytes(bytes, length);
 }
 
 /* use and key_ops, where they are there, must both allow it (RFC 7517 4.2, 4.3). */
@@ -201,7 +183,7 @@ static bool algorithm_read(struct json_value alg, const struct algorithm **ret)
     }
     if (alg.kind == JSON_STRING) {
         /* Names of ours need no escapes; one written with them is not worth an arena here. */
-        *ret = algorithm_find(slice_make(alg.text.data + 1, alg.text.length - 2));
+        *ret = algorithm_find_any(slice_make(alg.text.data + 1, alg.text.length - 2));
     }
     return *ret != NULL;
 }
@@ -219,25 +201,58 @@ bool jwk_import(struct json_value json, struct jwk *ret)
         !algorithm_read(members[jwk_alg], &algorithm)) {
         return false;
     }
-    enum key_kind kind = KEY_NONE;
-    EVP_PKEY *key = NULL;
+    struct jwk key = {.kind = KEY_NONE};
+    bool is_read = false;
     if (json_string_is(members[jwk_kty], "RSA")) {
-        kind = KEY_RSA;
-        key = rsa_import(members);
+        key.kind = KEY_RSA;
+        key.key = rsa_import(members);
+        is_read = key.key != NULL;
     } else if (json_string_is(members[jwk_kty], "EC")) {
-        key = ec_import(members, &kind);
+        is_read = ec_import(members, &key);
     } else if (json_string_is(members[jwk_kty], "OKP")) {
-        kind = KEY_ED25519;
-        key = ed25519_import(members);
+        key.kind = KEY_ED25519;
+        key.key = ed25519_import(members);
+        is_read = key.key != NULL;
     }
-    if (key == NULL || (algorithm != NULL && algorithm->key != kind)) {
-        EVP_PKEY_free(key);
+    if (!is_read || (algorithm != NULL && algorithm->key != key.kind)) {
+        EVP_PKEY_free(key.key);
         return false;
     }
-    ret->kind = kind;
+    ret->kind = key.kind;
     ret->algorithm = algorithm;
-    ret->key = key;
+    ret->key = key.key;
+    ret->k256 = key.k256;
     return true;
+}
+
+bool jwk_import_raw(enum key_kind kind, struct slice bytes, struct jwk *ret)
+{
+    if (kind == KEY_ED25519) {
+        ret->key = ed25519_from_bytes((const unsigned char *)bytes.data, bytes.length);
+        ret->kind = ret->key != NULL ? kind : KEY_NONE;
+        return ret->key != NULL;
+    }
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        bool is_compressed = bytes.length == 1 + curves[i].coordinate_bytes &&
+                             (bytes.data[0] == POINT_CONVERSION_COMPRESSED ||
+                              bytes.data[0] == POINT_CONVERSION_COMPRESSED + 1);
+        if (curves[i].kind == kind && is_compressed && point_import(&curves[i], bytes, ret)) {
+            ret->kind = kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jwk_equals(const struct jwk *a, const struct jwk *b)
+{
+    if (a->kind != b->kind) {
+        return false;
+    }
+    if (a->kind == KEY_SECP256K1) {
+        return memcmp(&a->k256, &b->k256, sizeof(a->k256)) == 0;
+    }
+    return EVP_PKEY_eq(a->key, b->key) == 1;
 }
 
 void jwk_clear(struct jwk *jwk)

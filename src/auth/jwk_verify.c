@@ -7,6 +7,8 @@
  * owns the set. */
 #include "auth/jwk.h"
 
+#include "auth/signature_form.h"
+
 #include <assert.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -16,39 +18,6 @@ enum {
     ecdsa_half_bytes_max = 66,
     ecdsa_der_bytes_max = 3 + 2 * (2 + 1 + ecdsa_half_bytes_max),
 };
-
-/* The orders of the curves: r and s of a signature lie between 1 and these, exclusive (FIPS
- * 186-5 6.4.2). */
-static const unsigned char p256_order[32] = {
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
-static const unsigned char p384_order[48] = {
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
-    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73};
-static const unsigned char p521_order[66] = {
-    0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xfa, 0x51, 0x86, 0x87, 0x83, 0xbf, 0x2f, 0x96, 0x6b,
-    0x7f, 0xcc, 0x01, 0x48, 0xf7, 0x09, 0xa5, 0xd0, 0x3b, 0xb5, 0xc9, 0xb8, 0x89, 0x9c,
-    0x47, 0xae, 0xbb, 0x6f, 0xb7, 0x1e, 0x91, 0x38, 0x64, 0x09};
-
-static struct slice curve_order(enum key_kind kind)
-{
-    switch (kind) {
-    case KEY_P256:
-        return slice_make((const char *)p256_order, sizeof(p256_order));
-    case KEY_P384:
-        return slice_make((const char *)p384_order, sizeof(p384_order));
-    case KEY_P521:
-        return slice_make((const char *)p521_order, sizeof(p521_order));
-    case KEY_NONE:
-    case KEY_RSA:
-    case KEY_ED25519:
-        break;
-    }
-    return (struct slice){NULL, 0};
-}
 
 /* Appends a DER INTEGER: no leading zeros but one before a set high bit. Returns the end. */
 static unsigned char *der_integer(unsigned char *out, const unsigned char *number, size_t length)
@@ -67,23 +36,14 @@ static unsigned char *der_integer(unsigned char *out, const unsigned char *numbe
     return out + length;
 }
 
-static bool is_within_order(const unsigned char *number, struct slice order)
-{
-    unsigned char any = 0;
-    for (size_t i = 0; i < order.length; i++) {
-        any |= number[i];
-    }
-    return any != 0 && memcmp(number, order.data, order.length) < 0;
-}
-
 /* JWS has r and s side by side in their full size (RFC 7518 3.4), OpenSSL wants DER. 0 when the
  * signature is malformed. */
 static size_t ecdsa_to_der(struct slice signature, struct slice order,
                            unsigned char ret[ecdsa_der_bytes_max])
 {
     const unsigned char *r = (const unsigned char *)signature.data;
-    if (order.length == 0 || signature.length != 2 * order.length || !is_within_order(r, order) ||
-        !is_within_order(r + order.length, order)) {
+    if (order.length == 0 || signature.length != 2 * order.length ||
+        !curve_order_allows(order, r) || !curve_order_allows(order, r + order.length)) {
         return 0;
     }
     unsigned char numbers[2 * (2 + 1 + ecdsa_half_bytes_max)];
@@ -122,6 +82,15 @@ static EVP_PKEY_CTX *context_make(const struct jwk *key, const struct algorithm 
     return context;
 }
 
+static bool message_hash(struct jwk *key, const struct algorithm *algorithm, struct slice message,
+                         unsigned char ret_hash[EVP_MAX_MD_SIZE], unsigned *ret_length)
+{
+    EVP_MD_CTX *hashing = key->hashes->context;
+    return EVP_DigestInit_ex2(hashing, key->hashes->kinds[algorithm->hash], NULL) == 1 &&
+           EVP_DigestUpdate(hashing, message.data, message.length) == 1 &&
+           EVP_DigestFinal_ex(hashing, ret_hash, ret_length) == 1;
+}
+
 static bool hashed_verify(struct jwk *key, const struct algorithm *algorithm, struct slice message,
                           struct slice signature)
 {
@@ -132,11 +101,7 @@ static bool hashed_verify(struct jwk *key, const struct algorithm *algorithm, st
     }
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned hash_length = 0;
-    EVP_MD_CTX *hashing = key->hashes->context;
-    return *context != NULL &&
-           EVP_DigestInit_ex2(hashing, key->hashes->kinds[algorithm->hash], NULL) == 1 &&
-           EVP_DigestUpdate(hashing, message.data, message.length) == 1 &&
-           EVP_DigestFinal_ex(hashing, hash, &hash_length) == 1 &&
+    return *context != NULL && message_hash(key, algorithm, message, hash, &hash_length) &&
            EVP_PKEY_verify(*context, (const unsigned char *)signature.data, signature.length, hash,
                            hash_length) == 1;
 }
@@ -148,9 +113,23 @@ static bool rsa_verify(struct jwk *key, const struct algorithm *algorithm, struc
            hashed_verify(key, algorithm, message, signature);
 }
 
+static bool k256_jwk_verify(struct jwk *key, const struct algorithm *algorithm,
+                            struct slice message, struct slice signature)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned hash_length = 0;
+    return signature.length == k256_signature_bytes &&
+           message_hash(key, algorithm, message, hash, &hash_length) &&
+           hash_length == k256_hash_bytes &&
+           k256_verify(&key->k256, hash, (const unsigned char *)signature.data);
+}
+
 static bool ecdsa_verify(struct jwk *key, const struct algorithm *algorithm, struct slice message,
                          struct slice signature)
 {
+    if (key->kind == KEY_SECP256K1) {
+        return k256_jwk_verify(key, algorithm, message, signature);
+    }
     unsigned char der[ecdsa_der_bytes_max];
     size_t length = ecdsa_to_der(signature, curve_order(key->kind), der);
     return length > 0 &&
@@ -190,6 +169,8 @@ bool jwk_verify(struct jwk *key, const struct algorithm *algorithm, struct slice
         break;
     case METHOD_EDDSA:
         is_valid = ed25519_verify(key, message, signature);
+        break;
+    case METHOD_RECOVERY: /* of addresses alone, and no JWK is one */
         break;
     }
     if (!is_valid) {

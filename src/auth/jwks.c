@@ -218,7 +218,7 @@ enum jwks_answer jwks_find(struct jwks *jwks, bool has_kid, struct slice kid,
         }
         if (found == NULL) {
             found = key;
-        } else if (EVP_PKEY_eq(found->key, key->key) != 1) { /* not one key listed twice */
+        } else if (!jwk_equals(found, key)) { /* not one key listed twice */
             return JWKS_KEY_AMBIGUOUS;
         }
     }

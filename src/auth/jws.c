@@ -40,9 +40,8 @@ static bool split(struct slice token, struct segments *ret, enum deny_reason *re
     return true;
 }
 
-/* <malformed> is the reason when <segment> is not what it should be. */
-static bool decode(struct slice segment, struct arena *arena, enum deny_reason malformed,
-                   struct slice *ret, enum deny_reason *ret_reason)
+bool jws_segment_decode(struct slice segment, struct arena *arena, enum deny_reason malformed,
+                        struct slice *ret, enum deny_reason *ret_reason)
 {
     unsigned char *bytes = arena_allocate(arena, BASE64URL_DECODED_SIZE(segment.length));
     if (bytes == NULL) {
@@ -77,13 +76,19 @@ static bool algorithm_read(struct json_value alg, struct arena *arena, struct jw
         return false;
     }
     if (json_string(alg, arena, &name) == STATUS_OK) {
-        jws->algorithm = algorithm_find(name);
+        jws->algorithm = algorithm_find_any(name);
     }
     if (jws->algorithm == NULL) {
         *ret_reason = DENY_ALG_NOT_ALLOWED;
         return false;
     }
     return true;
+}
+
+/* A DID URL may hold a whole key, and its fragment another. */
+static size_t kid_bytes_max(struct slice kid)
+{
+    return slice_starts_with(kid, SLICE("did:")) ? jws_did_kid_bytes_max : jwks_kid_bytes_max;
 }
 
 static bool kid_read(struct json_value kid, struct arena *arena, struct jws *jws,
@@ -93,7 +98,7 @@ static bool kid_read(struct json_value kid, struct arena *arena, struct jws *jws
         return true;
     }
     jws->has_kid = true;
-    if (json_string(kid, arena, &jws->kid) != STATUS_OK || jws->kid.length > jwks_kid_bytes_max) {
+    if (json_string(kid, arena, &jws->kid) != STATUS_OK || jws->kid.length > kid_bytes_max(jws->kid)) {
         *ret_reason = DENY_KID_MALFORMED;
         return false;
     }
@@ -126,8 +131,8 @@ static bool header_read(struct slice json, struct arena *arena, struct jws *jws,
            kid_read(values[header_kid], arena, jws, ret_reason);
 }
 
-bool jws_parse(struct slice token, struct arena *arena, struct jws *ret,
-               enum deny_reason *ret_reason)
+bool jws_parse_any(struct slice token, struct arena *arena, struct jws *ret,
+                   enum deny_reason *ret_reason)
 {
     struct segments segments;
     struct slice header;
@@ -137,14 +142,35 @@ bool jws_parse(struct slice token, struct arena *arena, struct jws *ret,
         return false;
     }
     if (!split(token, &segments, ret_reason) ||
-        !decode(segments.header, arena, DENY_HEADER_NOT_BASE64URL, &header, ret_reason) ||
+        !jws_segment_decode(segments.header, arena, DENY_HEADER_NOT_BASE64URL, &header,
+                            ret_reason) ||
         !header_read(header, arena, &jws, ret_reason) ||
-        !decode(segments.payload, arena, DENY_PAYLOAD_NOT_BASE64URL, &jws.payload, ret_reason) ||
-        !decode(segments.signature, arena, DENY_SIGNATURE_NOT_BASE64URL, &jws.signature,
-                ret_reason)) {
+        !jws_segment_decode(segments.payload, arena, DENY_PAYLOAD_NOT_BASE64URL, &jws.payload,
+                            ret_reason) ||
+        !jws_segment_decode(segments.signature, arena, DENY_SIGNATURE_NOT_BASE64URL, &jws.signature,
+                            ret_reason)) {
         return false;
     }
     jws.message = slice_make(token.data, segments.header.length + 1 + segments.payload.length);
+    *ret = jws;
+    return true;
+}
+
+bool jws_parse(struct slice token, struct arena *arena, struct jws *ret,
+               enum deny_reason *ret_reason)
+{
+    struct jws jws;
+    if (!jws_parse_any(token, arena, &jws, ret_reason)) {
+        return false;
+    }
+    if (jws.algorithm->whose != ALGORITHM_ANYBODY) {
+        *ret_reason = DENY_ALG_NOT_ALLOWED;
+        return false;
+    }
+    if (jws.kid.length > jwks_kid_bytes_max) {
+        *ret_reason = DENY_KID_MALFORMED;
+        return false;
+    }
     *ret = jws;
     return true;
 }

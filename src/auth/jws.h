@@ -12,6 +12,8 @@
 #include "auth/verification.h"
 #include "base/json.h"
 
+enum { jws_did_kid_bytes_max = 4096 };
+
 /* The parts of a token whose form and header are in order. Slices point into the token or into the
  * arena. */
 struct jws {
@@ -30,6 +32,15 @@ struct jws {
  * jwk, jku, x5u, x5c. Nothing is proved by it. */
 bool jws_parse(struct slice token, struct arena *arena, struct jws *ret,
                enum deny_reason *ret_reason) MUST_CHECK;
+
+/* The same with the algorithms and the long kids of DIDs too; whoever reads the payload decides. */
+bool jws_parse_any(struct slice token, struct arena *arena, struct jws *ret,
+                   enum deny_reason *ret_reason) MUST_CHECK;
+
+/* One segment decoded into the arena. <malformed> is the reason when it is not canonical base64url.
+ */
+bool jws_segment_decode(struct slice segment, struct arena *arena, enum deny_reason malformed,
+                        struct slice *ret, enum deny_reason *ret_reason) MUST_CHECK;
 
 /* Whether <jws> was signed with a key of <jwks>. NEEDS_KEYS when there is no key set (NULL) or no
  * key that could be the one; *ret_reason is set unless accepted. */

@@ -106,19 +106,35 @@ static void append_base64url(struct buffer *buffer, struct slice bytes)
     }
 }
 
-static void append_claims(struct buffer *buffer, struct slice subject, struct slice audience,
-                          int64_t now_s, int64_t lifetime_s)
+/* RFC 8693 4.1: the outermost actor is the current one, each holds the one before. */
+static void append_actors(struct buffer *buffer, const struct slice *actors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_string(buffer, ",\"act\":{\"sub\":");
+        buffer_append_json_string(buffer, actors[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_byte(buffer, '}');
+    }
+}
+
+static void append_claims(struct buffer *buffer, const struct mint_delegation *what, int64_t now_s,
+                          int64_t lifetime_s)
 {
     unsigned char id[id_bytes];
     random_fill(id, sizeof(id));
-    buffer_append_string(buffer, "{\"iss\":\"" MINT_LOCAL_ISSUER "\",\"sub\":");
-    buffer_append_json_string(buffer, subject);
+    buffer_append_string(buffer, "{\"iss\":");
+    buffer_append_json_string(buffer, what->issuer);
+    buffer_append_string(buffer, ",\"sub\":");
+    buffer_append_json_string(buffer, what->subject);
     buffer_append_string(buffer, ",\"aud\":");
-    buffer_append_json_string(buffer, audience);
+    buffer_append_json_string(buffer, what->audience);
     buffer_append_format(buffer, ",\"iat\":%lld,\"exp\":%lld,\"jti\":\"", (long long)now_s,
                          (long long)(now_s + lifetime_s));
     append_base64url(buffer, slice_make((const char *)id, sizeof(id)));
-    buffer_append_string(buffer, "\"}");
+    buffer_append_byte(buffer, '"');
+    append_actors(buffer, what->actors, what->actors_count);
+    buffer_append_byte(buffer, '}');
 }
 
 static void append_header(struct buffer *buffer, const struct mint *mint)
@@ -145,9 +161,9 @@ static bool sign(const struct mint *mint, struct slice message, unsigned char *r
 }
 
 /* Header and claims as JSON into <scratch>, the token into <buffer>. */
-static enum status token_append(const struct mint *mint, struct slice subject,
-                                struct slice audience, int64_t now_s, int64_t lifetime_s,
-                                struct buffer *scratch, struct buffer *buffer)
+static enum status token_append(const struct mint *mint, const struct mint_delegation *what,
+                                int64_t now_s, int64_t lifetime_s, struct buffer *scratch,
+                                struct buffer *buffer)
 {
     size_t start = buffer->length;
     append_header(scratch, mint);
@@ -155,7 +171,7 @@ static enum status token_append(const struct mint *mint, struct slice subject,
     buffer_append_byte(buffer, '.');
     bool is_short = scratch->failed;
     buffer_reset(scratch);
-    append_claims(scratch, subject, audience, now_s, lifetime_s);
+    append_claims(scratch, what, now_s, lifetime_s);
     append_base64url(buffer, buffer_slice(scratch));
     if (is_short || scratch->failed || buffer->failed) {
         return STATUS_NO_MEMORY;
@@ -169,16 +185,37 @@ static enum status token_append(const struct mint *mint, struct slice subject,
     return buffer->failed ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-enum status mint_append_token(const struct mint *mint, struct slice subject, struct slice audience,
-                              int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
-                              struct failure *reterr)
+static bool is_sound(struct slice text, size_t bytes_max, const char *what, struct failure *reterr)
 {
-    if (subject.length == 0 || subject.length > subject_bytes_max) {
-        failure_set(reterr, "the user of a token has 1 to %d bytes", (int)subject_bytes_max);
-        return STATUS_INVALID;
+    if (text.length == 0 || text.length > bytes_max) {
+        failure_set(reterr, "the %s of a token has 1 to %zu bytes", what, bytes_max);
+        return false;
     }
-    if (audience.length == 0 || audience.length > subject_bytes_max) {
-        failure_set(reterr, "the audience of a token has 1 to %d bytes", (int)subject_bytes_max);
+    return true;
+}
+
+static bool actors_are_sound(const struct mint_delegation *what, struct failure *reterr)
+{
+    if (what->actors_count > mint_actors_max) {
+        failure_set(reterr, "more than %d agents in a chain", (int)mint_actors_max);
+        return false;
+    }
+    for (size_t i = 0; i < what->actors_count; i++) {
+        if (!is_sound(what->actors[i], mint_actor_bytes_max, "agent", reterr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum status mint_append_delegated(const struct mint *mint, const struct mint_delegation *what,
+                                  int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
+                                  struct failure *reterr)
+{
+    if (!is_sound(what->subject, subject_bytes_max, "user", reterr) ||
+        !is_sound(what->issuer, subject_bytes_max, "issuer", reterr) ||
+        !is_sound(what->audience, subject_bytes_max, "audience", reterr) ||
+        !actors_are_sound(what, reterr)) {
         return STATUS_INVALID;
     }
     if (lifetime_s <= 0 || lifetime_s > INT32_MAX) {
@@ -187,11 +224,20 @@ enum status mint_append_token(const struct mint *mint, struct slice subject, str
     }
     struct buffer scratch;
     buffer_init(&scratch, claims_bytes_max * 2);
-    enum status status = token_append(mint, subject, audience, now_s, lifetime_s, &scratch, buffer);
+    enum status status = token_append(mint, what, now_s, lifetime_s, &scratch, buffer);
     buffer_clear(&scratch);
     if (status != STATUS_OK) {
         failure_set(reterr, status == STATUS_IO ? "OpenSSL cannot sign with the local key"
                                                 : "no memory for a token");
     }
     return status;
+}
+
+enum status mint_append_token(const struct mint *mint, struct slice subject, struct slice audience,
+                              int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
+                              struct failure *reterr)
+{
+    const struct mint_delegation what = {
+        .issuer = SLICE(MINT_LOCAL_ISSUER), .subject = subject, .audience = audience};
+    return mint_append_delegated(mint, &what, now_s, lifetime_s, buffer, reterr);
 }

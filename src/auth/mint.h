@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * mint.h - the gateway's own Ed25519 key and the tokens signed with it (local mode; later the
- * tokens agents get). Any thread. */
+ * mint.h - the gateway's own Ed25519 key and the tokens signed with it (local mode, and
+ * those that agents get for a user). Any thread. */
 #ifndef AG_AUTH_MINT_H
 #define AG_AUTH_MINT_H
 
@@ -27,5 +27,26 @@ void mint_append_jwks(const struct mint *mint, struct buffer *buffer);
 enum status mint_append_token(const struct mint *mint, struct slice subject, struct slice audience,
                               int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
                               struct failure *reterr) MUST_CHECK;
+
+enum {
+    mint_actors_max = 31, /* each is an object in another: json_depth_max of json.h, less one */
+    mint_actor_bytes_max = 128,
+};
+
+/* A token that lets an agent act for a user (RFC 8693 4.1). */
+struct mint_delegation {
+    struct slice issuer;        /* PUBLIC_URL, as the gateway trusts it */
+    struct slice subject;       /* the user */
+    struct slice audience;      /* PUBLIC_URL again */
+    const struct slice *actors; /* names of agents; the one that gets the token first, then who
+                                   called it, and so on; none: no act claim */
+    size_t actors_count;
+};
+
+/* Appends a compact JWS: iss, sub, aud, iat, exp, jti, and act nested as deep as there are actors.
+ * STATUS_INVALID for a text that is empty or too long, or too many actors. */
+enum status mint_append_delegated(const struct mint *mint, const struct mint_delegation *what,
+                                  int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
+                                  struct failure *reterr) MUST_CHECK;
 
 #endif

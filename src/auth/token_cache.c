@@ -193,6 +193,9 @@ static struct entry *entry_make(struct entry *take_memory, struct slice token,
     identity->issuer = text_add(&end, identity->issuer);
     identity->subject = text_add(&end, identity->subject);
     identity->user = text_add(&end, identity->user);
+    if (verification->did.length > 0) {
+        entry->verification.did = identity->issuer; /* a DID is its own issuer */
+    }
     return entry;
 }
 
@@ -234,6 +237,18 @@ void token_cache_insert(struct token_cache *cache, struct slice token,
     list_add(cache, entry);
     cache->entries++;
     cache->bytes += bytes;
+}
+
+void token_cache_forget_did(struct token_cache *cache, struct slice did)
+{
+    struct entry *entry = cache->oldest;
+    while (entry != NULL) {
+        struct entry *newer = entry->newer;
+        if (entry->verification.did.length > 0 && slice_equals(entry->verification.did, did)) {
+            entry_remove(cache, entry);
+        }
+        entry = newer;
+    }
 }
 
 void token_cache_forget_issuer(struct token_cache *cache, size_t issuer_index)

@@ -36,6 +36,9 @@ const struct verification *token_cache_find(struct token_cache *cache, struct sl
 void token_cache_insert(struct token_cache *cache, struct slice token,
                         const struct verification *verification);
 
+/* Forgets everything that <did>, in normal form, proved: its document has changed. */
+void token_cache_forget_did(struct token_cache *cache, struct slice did);
+
 /* Forgets everything <issuer_index> proved. */
 void token_cache_forget_issuer(struct token_cache *cache, size_t issuer_index);
 

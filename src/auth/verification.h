@@ -29,15 +29,24 @@ enum deny_class {
     DENY_CLASS_REQUEST,     /* 400 error="invalid_request": two Authorization fields, ... */
     DENY_CLASS_UNAVAILABLE, /* 503: the issuer's keys could not be had, so nothing can be said of
                                the token */
+    DENY_CLASS_FORBIDDEN,   /* 403: who it is is clear, and that they may not */
 };
+
+enum { replay_id_bytes = 32 };
 
 struct verification {
     enum verdict verdict;
-    enum deny_reason reason;  /* when denied; for NEEDS_KEYS the reason to deny with if the fetch
-                                 brings nothing */
-    size_t issuer_index;      /* of the trust; for ACCEPTED and NEEDS_KEYS */
-    struct identity identity; /* when accepted; in the arena of the call */
-    int64_t expires_at_s;     /* when accepted: exp, without leeway */
+    enum deny_reason reason; /* when denied; for NEEDS_KEYS the reason to deny with if the fetch
+                                brings nothing */
+    size_t issuer_index;     /* of the trust; for ACCEPTED and NEEDS_KEYS, but for DID tokens, whose
+                                is SIZE_MAX: look at did.length first */
+    struct slice did;        /* the DID in normal form, for DID tokens that are ACCEPTED; for
+                                NEEDS_KEYS the did:web whose document to fetch. In the arena of the
+                                call; empty for issuers of the trust */
+    struct identity identity;                 /* when accepted; in the arena of the call */
+    int64_t expires_at_s;                     /* when accepted: exp, without leeway */
+    bool has_replay_id;                       /* an accepted DID token that has a jti or a nonce */
+    unsigned char replay_id[replay_id_bytes]; /* the same for every token of that DID and jti */
 };
 
 const char *deny_reason_name(enum deny_reason reason); /* "expired", ... */

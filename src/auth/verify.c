@@ -4,6 +4,7 @@
  * that owns the trust. */
 #include "auth/verify.h"
 
+#include "auth/did_token.h"
 #include "auth/members.h"
 #include "auth/verifier.h"
 
@@ -16,20 +17,58 @@ static const struct {
 #undef VERIFIER
 };
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* A sign-in message begins with a domain, which no JSON does. */
+static bool begins_as_json(struct slice payload)
+{
+    size_t at = 0;
+    while (at < payload.length && is_blank(payload.data[at])) {
+        at++;
+    }
+    return at < payload.length && memchr("{[\"", payload.data[at], 3) != NULL;
+}
+
+static enum deny_reason claims_read(struct unverified *token, struct arena *arena)
+{
+    const struct slice names[] = {SLICE("iss")};
+    struct json_value issuer;
+    if (token->form == TOKEN_DID_PREFIXED && !begins_as_json(token->jws.payload)) {
+        return DENY_UNDECIDED;
+    }
+    if (json_parse(token->jws.payload, JSON_DUPLICATES_REFUSED, &token->claims, NULL) !=
+            STATUS_OK ||
+        token->claims.kind != JSON_OBJECT) {
+        return DENY_CLAIMS_NOT_JSON;
+    }
+    members_pick(token->claims, names, 1, &issuer);
+    token->has_issuer = json_string(issuer, arena, &token->issuer_text) == STATUS_OK;
+    if (!token->has_issuer && issuer.kind == JSON_STRING) {
+        return DENY_NO_MEMORY;
+    }
+    return DENY_UNDECIDED;
+}
+
 struct verification verify(struct trust *trust, struct slice token, int64_t now_s,
                            struct arena *arena)
 {
-    struct unverified parts;
+    struct unverified parts = {.form = TOKEN_JWS};
     enum deny_reason reason = DENY_UNDECIDED;
-    if (!jws_parse(token, arena, &parts.jws, &reason)) {
+    if (slice_starts_with(token, SLICE("did:"))) { /* base64url has no ':', so this is no JWS */
+        parts.form = TOKEN_DID_PREFIXED;
+        if (!did_token_parse(token, arena, &parts.did, &parts.jws, &reason)) {
+            return verification_denied(reason);
+        }
+    } else if (!jws_parse_any(token, arena, &parts.jws, &reason)) {
         return verification_denied(reason);
     }
-    if (json_parse(parts.jws.payload, JSON_DUPLICATES_REFUSED, &parts.claims, NULL) != STATUS_OK ||
-        parts.claims.kind != JSON_OBJECT) {
-        return verification_denied(DENY_CLAIMS_NOT_JSON);
+    reason = claims_read(&parts, arena);
+    if (reason != DENY_UNDECIDED) {
+        return verification_denied(reason);
     }
-    const struct slice names[] = {SLICE("iss")};
-    members_pick(parts.claims, names, 1, &parts.issuer);
     for (size_t i = 0; i < sizeof(verifiers) / sizeof(verifiers[0]); i++) {
         if (verifiers[i].serves(&parts)) {
             return verifiers[i].verify(trust, &parts, now_s, arena);

@@ -8,6 +8,7 @@
  * that owns the trust. */
 #include "auth/verifier.h"
 
+#include "auth/claims.h"
 #include "auth/issuer_name.h"
 #include "auth/members.h"
 
@@ -64,93 +65,6 @@ static bool issuer_find(const struct trust *trust, struct slice claimed, size_t 
     return is_found;
 }
 
-static enum deny_reason times_check(const struct json_value *claims, int64_t now_s,
-                                    int64_t *ret_expires_at_s)
-{
-    int64_t time_s = 0;
-    if (claims[claim_exp].kind == JSON_ABSENT) {
-        return DENY_EXP_MISSING;
-    }
-    if (!json_numeric_date(claims[claim_exp], &time_s)) {
-        return DENY_EXP_MALFORMED;
-    }
-    if (now_s >= time_s + token_leeway_s) {
-        return DENY_EXPIRED;
-    }
-    *ret_expires_at_s = time_s;
-    if (claims[claim_nbf].kind != JSON_ABSENT) {
-        if (!json_numeric_date(claims[claim_nbf], &time_s)) {
-            return DENY_NBF_MALFORMED;
-        }
-        if (now_s < time_s - token_leeway_s) {
-            return DENY_NOT_YET_VALID;
-        }
-    }
-    if (claims[claim_iat].kind != JSON_ABSENT) {
-        if (!json_numeric_date(claims[claim_iat], &time_s)) {
-            return DENY_IAT_MALFORMED;
-        }
-        if (now_s < time_s - token_leeway_s) {
-            return DENY_ISSUED_IN_FUTURE;
-        }
-    }
-    return DENY_UNDECIDED;
-}
-
-static bool audience_is_ours(const struct trusted_issuer *issuer, struct slice audience)
-{
-    for (size_t i = 0; i < issuer->audiences_count; i++) {
-        if (slice_equals(issuer->audiences[i], audience)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool audience_is_any(const struct trusted_issuer *issuer)
-{
-    for (size_t i = 0; i < issuer->audiences_count; i++) {
-        if (issuer->audiences[i].length == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum deny_reason audience_check(const struct trusted_issuer *issuer, struct json_value aud,
-                                       struct arena *arena)
-{
-    struct slice text;
-    if (audience_is_any(issuer)) {
-        return DENY_UNDECIDED;
-    }
-    if (aud.kind == JSON_ABSENT) {
-        return DENY_AUDIENCE_MISSING;
-    }
-    if (aud.kind == JSON_STRING) {
-        if (json_string(aud, arena, &text) != STATUS_OK) {
-            return DENY_NO_MEMORY;
-        }
-        return audience_is_ours(issuer, text) ? DENY_UNDECIDED : DENY_AUDIENCE_MISMATCH;
-    }
-    if (aud.kind != JSON_ARRAY) {
-        return DENY_AUDIENCE_MALFORMED;
-    }
-    struct json_walk walk = json_walk_begin(aud);
-    struct json_value element;
-    bool is_ours = false;
-    while (json_walk_next(&walk, NULL, &element)) {
-        if (element.kind != JSON_STRING) {
-            return DENY_AUDIENCE_MALFORMED;
-        }
-        if (json_string(element, arena, &text) != STATUS_OK) {
-            return DENY_NO_MEMORY;
-        }
-        is_ours = is_ours || audience_is_ours(issuer, text);
-    }
-    return is_ours ? DENY_UNDECIDED : DENY_AUDIENCE_MISMATCH;
-}
-
 static enum deny_reason subject_read(struct json_value sub, struct arena *arena,
                                      struct slice *ret_subject)
 {
@@ -190,9 +104,13 @@ static char *append_escaped(char *out, struct slice text)
     return out;
 }
 
-/* True when <user>, made for issuer <index>, is spelled as a user of another issuer would be. */
+/* True when <user>, made for issuer <index>, is spelled as a user of another issuer, or as a DID,
+ * would be. */
 static bool user_is_ambiguous(const struct trust *trust, size_t index, struct slice user)
 {
+    if (trust->dids != NULL && slice_starts_with(user, SLICE("did:"))) {
+        return true;
+    }
     for (size_t i = 1; i < trust->issuers_count; i++) {
         struct slice issuer = trust->issuers[i].issuer;
         if (i != index && issuer.length > 0 && user.length > issuer.length &&
@@ -244,9 +162,13 @@ static enum deny_reason claims_check(const struct trust *trust, const struct unv
     struct json_value claims[claims_count];
     const struct trusted_issuer *issuer = &trust->issuers[out->issuer_index];
     members_pick(token->claims, names, claims_count, claims);
-    enum deny_reason reason = times_check(claims, now_s, &out->expires_at_s);
+    struct claims_times times;
+    enum deny_reason reason =
+        claims_check_times(claims[claim_exp], claims[claim_nbf], claims[claim_iat], now_s, &times);
     if (reason == DENY_UNDECIDED) {
-        reason = audience_check(issuer, claims[claim_aud], arena);
+        out->expires_at_s = times.expires_at_s;
+        reason = claims_check_audience(issuer->audiences, issuer->audiences_count,
+                                       claims[claim_aud], arena);
     }
     if (reason == DENY_UNDECIDED && claims[claim_cnf].kind != JSON_ABSENT) {
         reason = DENY_SENDER_CONSTRAINED; /* RFC 9449 7.2, RFC 8705 3 */
@@ -268,13 +190,18 @@ struct verification verify_oidc(struct trust *trust, const struct unverified *to
                                 struct arena *arena)
 {
     struct verification out = {0};
-    struct slice claimed = {NULL, 0};
+    struct slice claimed = token->issuer_text;
+    if (token->jws.algorithm->whose != ALGORITHM_ANYBODY) {
+        return verification_denied(DENY_ALG_NOT_ALLOWED);
+    }
+    if (token->jws.kid.length > jwks_kid_bytes_max) {
+        return verification_denied(DENY_KID_MALFORMED);
+    }
     if (!typ_is_accepted(token->jws.typ, arena)) {
         return verification_denied(DENY_TYP_NOT_ACCEPTED);
     }
-    bool has_issuer = json_string(token->issuer, arena, &claimed) == STATUS_OK;
     if (!issuer_find(trust, claimed, &out.issuer_index)) {
-        return verification_denied(has_issuer ? DENY_ISSUER_UNTRUSTED : DENY_ISSUER_MISSING);
+        return verification_denied(token->has_issuer ? DENY_ISSUER_UNTRUSTED : DENY_ISSUER_MISSING);
     }
     const struct trusted_issuer *issuer = &trust->issuers[out.issuer_index];
     out.verdict = jws_check(&token->jws, issuer->jwks, &out.reason);

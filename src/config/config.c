@@ -170,10 +170,17 @@ static struct slice config_issuer_name(struct slice issuer)
 
 static enum status config_check_trust(const struct config *config, struct failure *reterr)
 {
-    if (config->oidc_issuer.count == 0 && !config->attach_local) {
+    bool trusts_dids = config->did_allow.count > 0;
+    if (config->oidc_issuer.count == 0 && !config->attach_local && !trusts_dids) {
         failure_set(reterr, "nobody could log in: set OIDC_ISSUER and OIDC_AUD to trust an OIDC "
-                            "provider, or ATTACH_LOCAL=true (--local) to trust tokens made on this "
-                            "machine");
+                            "provider, ATTACH_LOCAL=true (--local) to trust tokens made on this "
+                            "machine, or DID_ALLOW and DID_AUD to trust DIDs");
+        return STATUS_INVALID;
+    }
+    if (trusts_dids && !config->attach_local && config->did_aud.count == 0 &&
+        config->oidc_aud.count == 0) {
+        failure_set(reterr, "DID_ALLOW is set but neither DID_AUD nor OIDC_AUD is: set DID_AUD to "
+                            "the audience that DID tokens for this gateway must name");
         return STATUS_INVALID;
     }
     if (config->oidc_issuer.count > 0 && config->oidc_aud.count == 0) {

@@ -10,13 +10,14 @@ enum identity_proof {
     IDENTITY_UNPROVEN = 0, /* the zero value proves nothing */
     IDENTITY_OIDC,
     IDENTITY_LOCAL, /* a token signed by this gateway's own key */
+    IDENTITY_DID,   /* a token signed by the key of a DID; issuer, subject and user are the DID */
 };
 
 /* The owner of a row is (issuer, subject), never the subject alone: two issuers may use the same
  * one. */
 struct identity {
     enum identity_proof proof;
-    struct slice issuer;  /* as configured */
+    struct slice issuer;  /* as configured; a DID is its own issuer, in normal form */
     struct slice subject; /* whole, escapes resolved, never cut */
     struct slice user; /* the form X-Attach-User carries: escaped, "issuer|subject" for all but the
                           first issuer */

@@ -108,7 +108,7 @@ enum step_result answer_pour(struct request *request)
     return STEP_WAIT; /* until the client has read, or is seen to be gone */
 }
 
-static enum source_result answer_text_source(struct request *request, struct slice *ret_bytes)
+static enum source_result answer_buffer_source(struct request *request, struct slice *ret_bytes)
 {
     struct slice rest = slice_after(buffer_slice(&request->reply_text), request->reply_text_sent);
     if (rest.length == 0) {
@@ -122,8 +122,8 @@ static enum source_result answer_text_source(struct request *request, struct sli
     return SOURCE_BYTES;
 }
 
-enum step_result answer_text(struct request *request, unsigned status, struct slice content_type,
-                             struct buffer *take_text)
+enum step_result answer_buffer(struct request *request, unsigned status, struct slice content_type,
+                               struct buffer *take_text)
 {
     if (take_text->failed) {
         buffer_clear(take_text);
@@ -140,7 +140,7 @@ enum step_result answer_text(struct request *request, unsigned status, struct sl
         request->codec->reply_end(request);
         return STEP_ANSWER;
     }
-    request->reply_source = answer_text_source;
+    request->reply_source = answer_buffer_source;
     return STEP_WAIT;
 }
 

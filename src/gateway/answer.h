@@ -21,8 +21,8 @@ void answer_detail(struct request *request, unsigned status, const char *reason,
 
 /* A reply of any length: the text is taken and sent as the client reads it. One that failed for
  * want of memory becomes 503. Returned from an answer function as it is. */
-enum step_result answer_text(struct request *request, unsigned status, struct slice content_type,
-                             struct buffer *take_text) MUST_CHECK;
+enum step_result answer_buffer(struct request *request, unsigned status, struct slice content_type,
+                               struct buffer *take_text) MUST_CHECK;
 
 /* A reply of unknown length, chunked, piece by piece out of <source> (see request.h). Returned from
  * an answer function as it is. */

@@ -13,7 +13,12 @@ enum step_result answer_healthz(struct request *request)
 
 enum step_result answer_readyz(struct request *request)
 {
-    if (gateway_is_ready(request->gateway)) {
+    const struct store *store = request->gateway->process->store;
+    if (store != NULL && store_health(store) != STORE_FINE) {
+        request->reason = "degraded";
+        answer(request, 503, SLICE("application/json"), SLICE("{\"status\":\"degraded\"}"), NULL,
+               0);
+    } else if (gateway_is_ready(request->gateway)) {
         answer(request, 200, SLICE("application/json"), SLICE("{\"status\":\"ready\"}"), NULL, 0);
     } else {
         request->reason = "not_ready";

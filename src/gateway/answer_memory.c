@@ -103,7 +103,7 @@ static enum step_result memory_listed(struct request *request, const struct memo
     }
     buffer_init(&text, memory_text_bytes_max);
     event_append_page(&text, &job->page);
-    return answer_text(request, 200, memory_json, &text);
+    return answer_buffer(request, 200, memory_json, &text);
 }
 
 enum step_result answer_memory_list(struct request *request)
@@ -123,11 +123,11 @@ enum step_result answer_memory_list(struct request *request)
 
 static bool memory_id(struct request *request, struct memory_job *job)
 {
-    if (!event_id_is_sound(request->route_rest)) {
+    if (!event_id_is_sound(request->route_segment)) {
         answer_detail(request, 404, "unknown_event", "unknown event");
         return false;
     }
-    if (!arena_copy(&job->arena, request->route_rest, &job->query.id)) {
+    if (!arena_copy(&job->arena, request->route_segment, &job->query.id)) {
         answer_detail(request, 503, "out_of_memory", "out of memory");
         return false;
     }
@@ -146,7 +146,7 @@ static enum step_result memory_was_read(struct request *request, const struct me
     }
     buffer_init(&text, memory_text_bytes_max);
     event_append_json(&text, &job->page.events[0]);
-    return answer_text(request, 200, memory_json, &text);
+    return answer_buffer(request, 200, memory_json, &text);
 }
 
 enum step_result answer_memory_read(struct request *request)
@@ -172,7 +172,7 @@ static enum step_result memory_erased(struct request *request, const struct memo
     }
     buffer_init(&text, 64);
     buffer_append_format(&text, "{\"erased\":%llu}", (unsigned long long)job->erased);
-    return answer_text(request, 200, memory_json, &text);
+    return answer_buffer(request, 200, memory_json, &text);
 }
 
 enum step_result answer_memory_erase(struct request *request)
@@ -205,7 +205,7 @@ static enum step_result memory_written(struct request *request, const struct mem
     }
     buffer_init(&text, 128);
     buffer_append_format(&text, "{\"mem_id\":\"%s\"}", job->events[0].id);
-    return answer_text(request, 201, memory_json, &text);
+    return answer_buffer(request, 201, memory_json, &text);
 }
 
 /* A short name of the document. False: answered. */

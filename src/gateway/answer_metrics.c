@@ -8,6 +8,34 @@
 
 enum { answer_metrics_bytes_max = 128 * 1024 };
 
+static void answer_metrics_note_store(struct metrics *metrics, const struct process *process)
+{
+    const struct memory_counters *memory = memory_counters(process->memory);
+    const struct store_counters *store = store_counters(process->store);
+    const struct {
+        enum metric metric;
+        const atomic_uint_fast64_t *value;
+    } rows[] = {
+        {METRIC_memory_stored, &memory->events_stored},
+        {METRIC_memory_refused, &memory->events_refused},
+        {METRIC_memory_dropped, &memory->events_dropped},
+        {METRIC_memory_delivered, &memory->events_delivered},
+        {METRIC_memory_rejected, &memory->events_rejected},
+        {METRIC_memory_outbox, &memory->outbox_events},
+        {METRIC_memory_outbox_dropped, &memory->outbox_dropped},
+        {METRIC_memory_delivery_failures, &memory->delivery_failures},
+        {METRIC_store_commits, &store->commits},
+        {METRIC_store_committed, &store->jobs_committed},
+        {METRIC_store_failed, &store->jobs_failed},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        metric_set(metrics, rows[i].metric,
+                   atomic_load_explicit(rows[i].value, memory_order_relaxed));
+    }
+    metric_set(metrics, METRIC_store_healthy, store_health(process->store) == STORE_FINE ? 1 : 0);
+    metric_set(metrics, METRIC_store_queue_bytes, store_queue_bytes(process->store));
+}
+
 /* What is counted elsewhere goes into this worker's set, and so into the sum, just before it is
  * read. */
 static void answer_metrics_note_process(struct gateway *gateway)
@@ -20,6 +48,9 @@ static void answer_metrics_note_process(struct gateway *gateway)
     }
     metric_set(&gateway->metrics, METRIC_engine_connections, open);
     metric_set(&gateway->metrics, METRIC_log_lines_dropped, log_writer_dropped());
+    if (process->store != NULL) {
+        answer_metrics_note_store(&gateway->metrics, process);
+    }
 }
 
 enum step_result answer_metrics(struct request *request)

@@ -3,12 +3,17 @@
  * control.c - see control.h. */
 #include "gateway/control.h"
 
+#include "auth/did_web.h"
+#include "gateway/did_documents.h"
+
 #include <signal.h>
 #include <stdlib.h>
 
 enum {
     control_fetches_max = 64,
     control_retry_ms = 1000, /* first retry of a fetch that failed */
+    control_watch_ms = 500,
+    control_document_timeout_ms = 5000,
 };
 
 struct control {
@@ -17,10 +22,14 @@ struct control {
     struct process *process;
     struct fetcher *fetcher;
     struct issuers *issuers;
+    struct did_webs *did_webs; /* NULL when no DID may call */
     struct slice *issuer_urls;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     uv_timer_t drain;
+    uv_timer_t watch; /* looks after the store */
+    enum store_health store_seen;
+    uint64_t refused_seen;
     size_t workers_running;
     bool draining;
     bool drained_now;
@@ -93,6 +102,114 @@ static enum status control_start_issuers(struct control *control, struct failure
     return issuers_create(&control->loop, control->fetcher, &settings, &control->issuers, reterr);
 }
 
+/* ---- documents of did:web ---- */
+
+struct document_question {
+    struct letter letter;
+    unsigned worker_index;
+    size_t length;
+    char did[];
+};
+
+static void control_asked_for_document(void *receiver, struct letter *letter)
+{
+    struct control *control = receiver;
+    struct document_question *question = (struct document_question *)letter;
+    if (!control->draining && control->did_webs != NULL) {
+        did_webs_ask(control->did_webs, question->worker_index,
+                     slice_make(question->did, question->length));
+    }
+    free(question);
+}
+
+bool control_ask_for_document(struct control *control, unsigned worker_index, struct slice did)
+{
+    struct document_question *question = calloc(1, sizeof(*question) + did.length);
+    if (question == NULL) {
+        return false;
+    }
+    question->letter.deliver = control_asked_for_document;
+    question->worker_index = worker_index;
+    question->length = did.length;
+    memcpy(question->did, did.data, did.length);
+    if (!mailbox_post(&control->mailbox, &question->letter)) {
+        free(question);
+        return false;
+    }
+    return true;
+}
+
+static void control_published_document(void *context, size_t worker_index, struct slice did,
+                                       struct jwks *take_jwks, uint64_t left_ms, bool fetch_ended,
+                                       const char *reason)
+{
+    struct control *control = context;
+    if (fetch_ended && take_jwks == NULL) {
+        log_line(LOG_WARN, (struct slice){0}, "cannot use the document of %.*s: %s",
+                 SLICE_ARGS(did), reason);
+    } else if (fetch_ended) {
+        log_line(LOG_INFO, (struct slice){0}, "got %zu keys of %.*s", jwks_count(take_jwks),
+                 SLICE_ARGS(did));
+    }
+    did_documents_post(control->process->gateways[worker_index], did, take_jwks, left_ms,
+                       fetch_ended);
+}
+
+static enum status control_start_did_webs(struct control *control, struct failure *reterr)
+{
+    const struct config *config = control->process->config;
+    const struct did_webs_settings settings = {
+        .workers_count = control->process->gateways_count,
+        .nearby_hosts = config->did_web_hosts.items,
+        .nearby_hosts_count = config->did_web_hosts.count,
+        .ca_file = config->did_web_ca_file.length > 0 ? config->did_web_ca_file.data : NULL,
+        .cooldown_ms = config->jwks_cooldown_ms,
+        .max_age_ms = config->did_web_max_age_ms,
+        .timeout_ms = config->jwks_timeout_ms < control_document_timeout_ms
+                          ? config->jwks_timeout_ms
+                          : control_document_timeout_ms,
+        .publish = control_published_document,
+        .context = control,
+    };
+    if (control->process->dids.allow_count == 0) {
+        return STATUS_OK;
+    }
+    control->did_webs = did_webs_create(&control->loop, control->fetcher, &settings);
+    if (control->did_webs == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+/* ---- the store ---- */
+
+/* Says once what has changed: the threads that meet it do not speak. */
+static void control_watch_store(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    const struct process *process = control->process;
+    enum store_health health = store_health(process->store);
+    uint64_t refused = atomic_load_explicit(&memory_counters(process->memory)->events_refused,
+                                            memory_order_relaxed);
+    if (health != control->store_seen && health == STORE_FINE) {
+        log_line(LOG_INFO, (struct slice){0}, "the store takes writes again");
+    } else if (health != control->store_seen) {
+        log_line(LOG_ERROR, (struct slice){0}, "nothing can be stored in %.*s: %s",
+                 SLICE_ARGS(process->data_directory),
+                 health == STORE_FULL ? "no room is left on the disk"
+                                      : "another gateway uses it, or the disk refuses");
+    }
+    if (refused != control->refused_seen && health == STORE_FINE) {
+        log_line(LOG_WARN, (struct slice){0}, "%llu events were not kept",
+                 (unsigned long long)(refused - control->refused_seen));
+    }
+    if (health == STORE_FINE) {
+        control->refused_seen = refused;
+    }
+    control->store_seen = health;
+}
+
 /* ---- the end ---- */
 
 static void control_close(struct control *control)
@@ -100,6 +217,7 @@ static void control_close(struct control *control)
     uv_close((uv_handle_t *)&control->terminate, NULL);
     uv_close((uv_handle_t *)&control->interrupt, NULL);
     uv_close((uv_handle_t *)&control->drain, NULL);
+    uv_close((uv_handle_t *)&control->watch, NULL);
     fetcher_free(control->fetcher);
     mailbox_close(&control->mailbox);
 }
@@ -132,6 +250,8 @@ static void control_drain(struct control *control, bool now)
         control->draining = true;
         issuers_free(control->issuers); /* nothing is published from here on */
         control->issuers = NULL;
+        did_webs_free(control->did_webs);
+        control->did_webs = NULL;
     }
     for (size_t i = 0; i < control->process->gateways_count; i++) {
         gateway_post_drain(control->process->gateways[i], now);
@@ -169,11 +289,13 @@ static enum status control_make_loop(struct control *control, struct failure *re
     if (uv_loop_init(&control->loop) != 0 ||
         uv_signal_init(&control->loop, &control->terminate) != 0 ||
         uv_signal_init(&control->loop, &control->interrupt) != 0 ||
-        uv_timer_init(&control->loop, &control->drain) != 0) {
+        uv_timer_init(&control->loop, &control->drain) != 0 ||
+        uv_timer_init(&control->loop, &control->watch) != 0) {
         failure_set(reterr, "cannot make the control loop: out of descriptors");
         return STATUS_IO;
     }
     control->terminate.data = control->interrupt.data = control->drain.data = control;
+    control->watch.data = control;
     enum status status = mailbox_open(&control->mailbox, &control->loop, control, reterr);
     if (status != STATUS_OK) {
         return status;
@@ -181,6 +303,7 @@ static enum status control_make_loop(struct control *control, struct failure *re
     /* From here on a signal waits for the loop to run, however early it comes. */
     uv_signal_start(&control->terminate, control_signalled, SIGTERM);
     uv_signal_start(&control->interrupt, control_signalled, SIGINT);
+    uv_timer_start(&control->watch, control_watch_store, 1, control_watch_ms);
     return fetcher_create(&control->loop, control_fetches_max, &control->fetcher, reterr);
 }
 
@@ -214,6 +337,9 @@ enum status control_run(struct control *control, struct failure *reterr)
 {
     control->workers_running = control->process->gateways_count;
     enum status status = control_start_issuers(control, reterr);
+    if (status == STATUS_OK) {
+        status = control_start_did_webs(control, reterr);
+    }
     if (status != STATUS_OK) {
         return status;
     }

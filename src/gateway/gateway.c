@@ -3,9 +3,11 @@
  * gateway.c - one worker's things: made, told what happens elsewhere, drained, freed. */
 #include "gateway/gateway.h"
 
+#include "auth/did_web_cache.h"
 #include "base/clock.h"
 #include "gateway/connection.h"
 #include "gateway/control.h"
+#include "gateway/did_documents.h"
 #include "gateway/steps.h"
 
 #include <errno.h>
@@ -56,12 +58,27 @@ static void gateway_accepted_admin(struct listener *listener, int take_descripto
 
 /* ---- making ---- */
 
+static enum status gateway_make_dids(struct gateway *gateway, struct failure *reterr)
+{
+    gateway->dids = gateway->process->dids;
+    if (gateway->dids.allow_count == 0) {
+        return STATUS_OK;
+    }
+    gateway->dids.web = did_web_cache_create(did_web_cache_entries_max);
+    if (gateway->dids.web == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    gateway->trust.dids = &gateway->dids;
+    return STATUS_OK;
+}
+
 static enum status gateway_make_trust(struct gateway *gateway, struct failure *reterr)
 {
     const struct process *process = gateway->process;
     size_t count = process->issuers_count;
-    gateway->trust.issuers = calloc(count, sizeof(gateway->trust.issuers[0]));
-    gateway->key_waits = calloc(count, sizeof(gateway->key_waits[0]));
+    gateway->trust.issuers = calloc(count + 1, sizeof(gateway->trust.issuers[0]));
+    gateway->key_waits = calloc(count + 1, sizeof(gateway->key_waits[0]));
     if (gateway->trust.issuers == NULL || gateway->key_waits == NULL) {
         failure_set(reterr, "out of memory");
         return STATUS_NO_MEMORY;
@@ -79,6 +96,9 @@ static enum status gateway_make_parts(struct gateway *gateway, struct failure *r
 {
     const struct config *config = gateway->config;
     enum status status = gateway_make_trust(gateway, reterr);
+    if (status == STATUS_OK) {
+        status = gateway_make_dids(gateway, reterr);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -138,6 +158,7 @@ void gateway_free(struct gateway *gateway)
         jwks_free(gateway->trust.issuers[i].jwks);
     }
     token_cache_free(gateway->token_cache);
+    did_web_cache_free(gateway->dids.web);
     free(gateway->trust.issuers);
     free(gateway->key_waits);
     free(gateway);
@@ -243,6 +264,7 @@ static void gateway_drain_delivered(void *receiver, struct letter *letter)
     for (size_t i = 0; i < gateway->trust.issuers_count; i++) {
         step_authenticate_wake(gateway, i); /* no keys will come any more */
     }
+    did_documents_wake_all(gateway);
     struct connection *connection = gateway->connections;
     while (connection != NULL && !gateway->ended) {
         struct connection *next = connection->next;

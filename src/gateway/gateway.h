@@ -14,15 +14,15 @@
 #include "config/config.h"
 #include "gateway/access_log.h"
 #include "gateway/metrics.h"
+#include "mem/memory.h"
 #include "net/listener.h"
 #include "net/worker.h"
 #include "proxy/engine_pool.h"
 
 struct connection;
+struct did_wait;
 struct request;
 struct path_rules;
-struct store;
-struct memory;
 
 /* The whole process, made before the workers start and read-only afterwards but for the atomics. */
 struct process {
@@ -36,9 +36,12 @@ struct process {
     size_t issuers_count;
     size_t remote_issuers_count; /* the first ones, whose keys are fetched; a local one follows */
     struct slice local_jwks;     /* empty without local mode */
-    struct url public_url;       /* host empty when PUBLIC_URL is not set */
+    struct trusted_dids dids;    /* without documents: each worker has its own; none allowed: off */
+    struct slice *dids_allowed;
+    struct url public_url; /* host empty when PUBLIC_URL is not set */
     bool listens_on_loopback;
     bool admin_on_loopback;
+    struct slice data_directory;
     struct store *store;   /* NULL in tests that keep nothing */
     struct memory *memory; /* likewise */
     struct control *control;
@@ -49,11 +52,20 @@ struct process {
     atomic_size_t gateways_running;
 };
 
-/* Requests that wait for the keys of one issuer, and what this worker knows of them. */
+/* Requests that wait for the keys of one issuer or DID, and what this worker knows of them. */
 struct key_wait {
     struct request *first;
     bool asked;           /* a letter is on its way, the answer will wake all */
     uint64_t answered_ms; /* on the loop's clock; 0: never */
+};
+
+/* Requests that wait until memory has room. */
+struct room_wait {
+    struct letter letter;
+    struct mailbox *mailbox;
+    struct memory_waiter waiter;
+    struct request *first;
+    bool asked; /* the letter will come */
 };
 
 struct gateway {
@@ -66,6 +78,9 @@ struct gateway {
     size_t connections_count;
     struct trust trust;
     struct key_wait *key_waits; /* one for each issuer */
+    struct trusted_dids dids;   /* <trust> points here when DIDs may call */
+    struct did_wait *did_waits;
+    struct room_wait room_wait;
     struct token_cache *token_cache;
     struct engine_pool engine_pool;
     struct random_source random;

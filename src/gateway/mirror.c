@@ -42,8 +42,7 @@ bool mirror_begin(struct request *request)
     if (memory == NULL || !memory_keeps(memory)) {
         return true;
     }
-    const struct dialect *dialect =
-        dialect_find(request->head.method, request->head.target.path);
+    const struct dialect *dialect = dialect_find(request->head.method, request->head.target.path);
     if (dialect == NULL) {
         return true;
     }
@@ -263,8 +262,8 @@ void mirror_end(struct request *request)
         if (!request->mirror_head_seen) { /* the engine gave none, the client got ours */
             capture_reply_head(request->capture, request->status, SLICE(""), SLICE(""));
         }
-        capture_end(request->capture,
-                    request->cancelled ? CAPTURE_ABORTED : CAPTURE_TRUNCATED, NULL, NULL);
+        capture_end(request->capture, request->cancelled ? CAPTURE_ABORTED : CAPTURE_TRUNCATED,
+                    NULL, NULL);
         request->capture = NULL;
     }
 }

@@ -3,8 +3,10 @@
  * process.c - see process.h. */
 #include "gateway/process.h"
 
+#include "auth/did_allow.h"
 #include "auth/mint.h"
 #include "base/log_writer.h"
+#include "dialect/dialect.h"
 #include "gateway/control.h"
 #include "gateway/path_rules.h"
 #include "gateway/routes.h"
@@ -14,6 +16,7 @@
 
 enum {
     process_workers_max = 256,
+    process_store_readers = 2,
     process_local_jwks_bytes_max = 4096,
 };
 
@@ -97,6 +100,42 @@ static enum status process_prepare_local(struct process *process, struct config 
     return STATUS_OK;
 }
 
+/* Who of DID_ALLOW may call, with which audience, and what sign-in messages call this gateway. */
+static enum status process_prepare_dids(struct process *process, struct config *config,
+                                        struct failure *reterr)
+{
+    struct trusted_dids *dids = &process->dids;
+    bool has_own_audiences = config->did_aud.count > 0;
+    process->dids_allowed = calloc(config->did_allow.count + 1, sizeof(process->dids_allowed[0]));
+    if (process->dids_allowed == NULL) {
+        failure_set(reterr, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < config->did_allow.count; i++) {
+        struct failure reason;
+        enum status status = did_allow_normalize(config->did_allow.items[i], &config->arena,
+                                                 &process->dids_allowed[i], &reason);
+        if (status != STATUS_OK) {
+            failure_set(reterr, "DID_ALLOW: %.220s", reason.text);
+            return status;
+        }
+    }
+    *dids = (struct trusted_dids){
+        .allow = process->dids_allowed,
+        .allow_count = config->did_allow.count,
+        .audiences = has_own_audiences ? config->did_aud.items : process->audiences,
+        .audiences_count = has_own_audiences ? config->did_aud.count : process->audiences_count,
+        .lifetime_max_s = (int64_t)(config->did_max_ttl_ms / 1000),
+    };
+    if (process->public_url.host.length > 0) {
+        struct slice authority = process->public_url.authority;
+        const char *start = config->public_url.data;
+        dids->domain = authority;
+        dids->origin = slice_make(start, (size_t)(authority.data - start) + authority.length);
+    }
+    return STATUS_OK;
+}
+
 static enum status process_prepare_trust(struct process *process, struct config *config,
                                          struct failure *reterr)
 {
@@ -168,6 +207,12 @@ enum status process_prepare(struct process *process, struct config *config, stru
     if (status == STATUS_OK) {
         status = process_prepare_trust(process, config, reterr);
     }
+    if (status == STATUS_OK) {
+        status = config_data_directory(config, &process->data_directory, reterr);
+    }
+    if (status == STATUS_OK) {
+        status = process_prepare_dids(process, config, reterr);
+    }
     return status;
 }
 
@@ -178,6 +223,7 @@ void process_clear(struct process *process)
     path_rules_free((struct path_rules *)(uintptr_t)process->path_rules);
     free(process->issuers);
     free(process->audiences);
+    free(process->dids_allowed);
     free(process->gateways);
 }
 
@@ -186,13 +232,27 @@ void process_append_exposure(const struct process *process, struct buffer *buffe
     buffer_append_string(buffer, "exposed, in the order in which it is matched:\n");
     routes_append(buffer);
     path_rules_append(process->path_rules, buffer);
-    buffer_append_string(buffer, "tokens are believed from:\n");
+    if (process->issuers_count > 0) {
+        buffer_append_string(buffer, "tokens are believed from:\n");
+    }
     for (size_t i = 0; i < process->issuers_count; i++) {
         buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(process->issuers[i].issuer));
     }
-    buffer_append_string(buffer, "for any of the audiences:\n");
-    for (size_t i = 0; i < process->audiences_count; i++) {
+    if (process->issuers_count > 0) {
+        buffer_append_string(buffer, "for any of the audiences:\n");
+    }
+    for (size_t i = 0; process->issuers_count > 0 && i < process->audiences_count; i++) {
         buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(process->audiences[i]));
+    }
+    if (process->dids.allow_count > 0) {
+        buffer_append_string(buffer, "DIDs that may call:\n");
+    }
+    for (size_t i = 0; i < process->dids.allow_count; i++) {
+        buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(process->dids.allow[i]));
+    }
+    for (size_t i = 0; process->dids.allow_count > 0 && i < process->dids.audiences_count; i++) {
+        buffer_append_format(buffer, "  for the audience %.*s\n",
+                             SLICE_ARGS(process->dids.audiences[i]));
     }
     buffer_append_format(buffer, "engine: %.*s\n", SLICE_ARGS(process->config->engine_url));
 }
@@ -240,9 +300,27 @@ static enum status process_create_gateways(struct process *process, struct failu
     return status;
 }
 
+static enum status process_open_memory(struct process *process, struct failure *reterr)
+{
+    const struct config *config = process->config;
+    const struct store_settings settings = {
+        .directory = process->data_directory.data,
+        .queue_bytes_max = (size_t)config->mem_queue_max_bytes,
+        .readers_count = process_store_readers,
+    };
+    enum status status = store_open(&settings, &process->store, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return memory_open(config, process->store, &dialect_exchange_reader, &process->memory, reterr);
+}
+
 enum status process_serve(struct process *process, struct failure *reterr)
 {
-    enum status status = control_create(process, &process->control, reterr);
+    enum status status = process_open_memory(process, reterr);
+    if (status == STATUS_OK) {
+        status = control_create(process, &process->control, reterr);
+    }
     if (status == STATUS_OK) {
         status = process_create_gateways(process, reterr);
     }
@@ -263,6 +341,8 @@ enum status process_serve(struct process *process, struct failure *reterr)
         gateway_free(process->gateways[i]);
     }
     control_free(process->control);
+    memory_close(process->memory);
+    store_close(process->store);
     log_writer_stop();
     return STATUS_OK;
 }

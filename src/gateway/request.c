@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "gateway/answer.h"
+#include "gateway/mirror.h"
 #include "gateway/steps.h"
 
 #include <stdlib.h>
@@ -191,6 +192,7 @@ void request_body(struct request *request, struct slice bytes)
         request_run(request); /* perhaps enough to go on */
         return;
     }
+    mirror_request(request, bytes);
     if (!engine_call_body(&request->call, bytes)) {
         request->codec->body_pause(request);
     }
@@ -233,7 +235,9 @@ void request_drained(struct request *request)
 {
     struct connection *connection = request->connection;
     if (request->reply_source == NULL) {
-        engine_call_resume(&request->call);
+        if (!request->awaits_room) {
+            engine_call_resume(&request->call);
+        }
         return;
     }
     request_run(request);

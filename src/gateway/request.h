@@ -17,8 +17,10 @@
 enum {
     request_arena_bytes_max = 512 * 1024,
     request_id_bytes_max = 128,
+    mirror_pieces_max = 8, /* of the reply that leave for the client in one event */
 };
 
+struct a2a_face;
 struct errand;
 struct route;
 struct capture;
@@ -66,15 +68,16 @@ struct request {
     struct failure head_failure;
     /* what the steps found out */
     const struct route *route;
-    struct slice route_rest; /* what {id} or '*' of the route's path stands for */
-    struct slice origin;     /* the allowed origin that asks; empty: none */
+    struct slice route_segment; /* what {...} of the route's path stands for */
+    struct slice route_rest;    /* what its final '*' stands for */
+    struct slice origin;        /* the allowed origin that asks; empty: none */
     struct slice request_id;
     struct identity identity;
     struct cached_session *remembered_session; /* between authenticate and stamp_identity only */
     struct slice session;
     char session_digits[session_id_length];
-    bool keys_awaited; /* the issuer's keys were asked for once */
-    size_t keys_issuer;
+    bool keys_awaited;          /* keys were asked for once */
+    struct key_wait *keys_wait; /* while waiting */
     struct request *keys_next, *keys_previous;
     /* the body */
     struct buffer body; /* collected by read_body; cleared once it is on its way */
@@ -87,7 +90,8 @@ struct request {
     struct errand *errand;          /* out */
     struct errand *errand_returned; /* back, for step_answer_route to finish */
     reply_source *reply_source;
-    void *answer_state;                           /* the answer's own, in the arena */
+    void *answer_state;                           /* the answer's own */
+    struct a2a_face *a2a_face;                    /* of A2A answers, in the arena */
     void (*answer_over)(struct request *request); /* gives it back; NULL: nothing to give */
     struct buffer reply_text;
     size_t reply_text_sent;
@@ -98,6 +102,15 @@ struct request {
     bool call_began;
     enum engine_failure engine_failure;
     bool reply_complete; /* the engine's */
+    /* what memory sees of it (mirror.c) */
+    struct capture *capture;
+    struct slice mirror_pieces[mirror_pieces_max]; /* on their way to the client, not shown yet */
+    size_t mirror_pieces_count;
+    bool mirror_head_seen;
+    bool awaits_room;
+    struct request *room_next, *room_previous;
+    bool last_byte_kept;
+    char last_byte;
     /* the reply and the record */
     bool replied; /* a head was sent */
     unsigned status;

@@ -24,23 +24,30 @@ static const struct route routes[] = {
 const struct route route_engine = {
     .authentication = ROUTE_BEARER, .method = "*", .path = "*", .summary = "relayed to the engine"};
 
-/* True and the rest when <path> is <pattern>'s. */
-static bool route_serves(const char *pattern, struct slice path, struct slice *ret_rest)
+/* True and the parts when <path> is <pattern>'s: "{...}" takes one segment, a final '*' any rest.
+ */
+static bool route_serves(const char *pattern, struct slice path, struct route_parts *ret)
 {
-    struct slice fixed = slice_from_string(pattern);
-    size_t brace = slice_find(fixed, '{');
-    bool is_segment = brace < fixed.length;
-    bool is_rest = !is_segment && fixed.length > 0 && fixed.data[fixed.length - 1] == '*';
-    if (!is_segment && !is_rest) {
-        *ret_rest = slice_make(NULL, 0);
-        return slice_equals(path, fixed);
+    *ret = (struct route_parts){0};
+    for (; *pattern != '\0'; pattern++) {
+        if (*pattern == '*' && pattern[1] == '\0') {
+            ret->rest = path;
+            return true;
+        }
+        if (*pattern == '{') {
+            ret->segment = slice_make(path.data, slice_find(path, '/'));
+            path = slice_after(path, ret->segment.length);
+            pattern = strchr(pattern, '}');
+            if (ret->segment.length == 0) {
+                return false;
+            }
+        } else if (path.length > 0 && path.data[0] == *pattern) {
+            path = slice_after(path, 1);
+        } else {
+            return false;
+        }
     }
-    fixed.length = is_segment ? brace : fixed.length - 1;
-    if (!slice_starts_with(path, fixed)) {
-        return false;
-    }
-    *ret_rest = slice_after(path, fixed.length);
-    return is_rest || (ret_rest->length > 0 && slice_find(*ret_rest, '/') == ret_rest->length);
+    return path.length == 0;
 }
 
 static void route_allow_add(char allow[route_allow_bytes], const char *method)
@@ -51,12 +58,12 @@ static void route_allow_add(char allow[route_allow_bytes], const char *method)
 }
 
 const struct route *route_find(enum route_listener listener, struct slice method, struct slice path,
-                               struct slice *ret_rest, char ret_allow[route_allow_bytes])
+                               struct route_parts *ret_parts, char ret_allow[route_allow_bytes])
 {
     ret_allow[0] = '\0';
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
-        if (route->listener != listener || !route_serves(route->path, path, ret_rest)) {
+        if (route->listener != listener || !route_serves(route->path, path, ret_parts)) {
             continue;
         }
         if (slice_equals(method, slice_from_string(route->method)) ||

@@ -16,7 +16,7 @@ struct route {
     enum route_authentication authentication;
     enum route_body body; /* ROUTE_BODY: it is here, whole, when the answer is asked for */
     const char *method;
-    const char *path; /* ends with "{...}": any one segment; with '*': any rest */
+    const char *path; /* "{...}" stands for any one segment, a final '*' for any rest */
     /* Answers (STEP_ANSWER), or waits for an errand or for the client (STEP_WAIT). NULL: the engine
      * answers. */
     enum step_result (*answer)(struct request *request);
@@ -26,13 +26,18 @@ struct route {
 /* The route of what goes to the engine. */
 extern const struct route route_engine;
 
+/* What "{...}" and '*' of a route's path stand for. */
+struct route_parts {
+    struct slice segment;
+    struct slice rest;
+};
+
 enum { route_allow_bytes = 64 };
 
-/* NULL: no row has this path on this listener with this method. <ret_allow> is empty, or, when only
- * the method is wrong, the methods that the path has. <ret_rest> is what "{...}" or '*' stood for,
- * empty without one. */
+/* NULL: no row has this path on this listener with this method. <ret_allow> is empty, or, when the
+ * method alone is wrong, the methods that the path has. */
 const struct route *route_find(enum route_listener listener, struct slice method, struct slice path,
-                               struct slice *ret_rest, char ret_allow[route_allow_bytes]);
+                               struct route_parts *ret_parts, char ret_allow[route_allow_bytes]);
 
 /* The table as text, for --check. */
 void routes_append(struct buffer *buffer);

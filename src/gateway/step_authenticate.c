@@ -3,9 +3,11 @@
  * step_authenticate.c - who is calling? A token seen before is found in the cache; otherwise it is
  * verified, after its issuer's keys were fetched if need be. Owning worker only. */
 #include "auth/bearer.h"
+#include "auth/did_web_cache.h"
 #include "base/clock.h"
 #include "gateway/answer.h"
 #include "gateway/control.h"
+#include "gateway/did_documents.h"
 #include "gateway/routes.h"
 #include "gateway/steps.h"
 
@@ -33,6 +35,8 @@ static const struct denial {
                                 {0},
                                 SLICE("{\"detail\":\"The token cannot be checked now: the keys of "
                                       "its issuer are not available\"}")},
+    [DENY_CLASS_FORBIDDEN] = {403, SLICE(REALM ", error=\"insufficient_scope\""),
+                              SLICE("{\"detail\":\"This identity may not call this gateway\"}")},
 };
 
 static enum step_result authenticate_deny(struct request *request, enum deny_reason reason)
@@ -71,11 +75,10 @@ static enum step_result authenticate_accept(struct request *request,
 
 /* ---- waiting for keys ---- */
 
-static void authenticate_link(struct request *request, size_t issuer_index)
+static void authenticate_link(struct request *request, struct key_wait *wait)
 {
-    struct key_wait *wait = &request->gateway->key_waits[issuer_index];
     request->keys_awaited = true;
-    request->keys_issuer = issuer_index;
+    request->keys_wait = wait;
     request->keys_previous = NULL;
     request->keys_next = wait->first;
     if (wait->first != NULL) {
@@ -86,7 +89,10 @@ static void authenticate_link(struct request *request, size_t issuer_index)
 
 void step_authenticate_cancel(struct request *request)
 {
-    struct key_wait *wait = &request->gateway->key_waits[request->keys_issuer];
+    struct key_wait *wait = request->keys_wait;
+    if (wait == NULL) {
+        return;
+    }
     if (request->keys_previous != NULL) {
         request->keys_previous->keys_next = request->keys_next;
     } else if (wait->first == request) {
@@ -96,6 +102,7 @@ void step_authenticate_cancel(struct request *request)
         request->keys_next->keys_previous = request->keys_previous;
     }
     request->keys_next = request->keys_previous = NULL;
+    request->keys_wait = NULL; /* it may end before the request does */
 }
 
 /* Joins those that wait already, or asks the control thread. An answer younger than the cooldown is
@@ -120,7 +127,26 @@ static enum step_result authenticate_await_keys(struct request *request,
             return authenticate_deny(request, verification->reason);
         }
     }
-    authenticate_link(request, verification->issuer_index);
+    authenticate_link(request, wait);
+    return STEP_WAIT;
+}
+
+/* The same for the document of a did:web. */
+static enum step_result authenticate_await_document(struct request *request,
+                                                    const struct verification *verification)
+{
+    struct gateway *gateway = request->gateway;
+    uint64_t now_ms = uv_now(&gateway->worker.loop);
+    struct key_wait *wait = NULL;
+    if (!request->keys_awaited &&
+        !did_web_cache_answered(gateway->dids.web, verification->did, now_ms,
+                                gateway->config->jwks_cooldown_ms)) {
+        wait = did_documents_wait(gateway, verification->did);
+    }
+    if (wait == NULL) {
+        return authenticate_deny(request, verification->reason);
+    }
+    authenticate_link(request, wait);
     return STEP_WAIT;
 }
 
@@ -129,6 +155,11 @@ void step_authenticate_wake(struct gateway *gateway, size_t issuer_index)
     struct key_wait *wait = &gateway->key_waits[issuer_index];
     wait->asked = false;
     wait->answered_ms = uv_now(&gateway->worker.loop);
+    step_authenticate_wake_all(wait);
+}
+
+void step_authenticate_wake_all(struct key_wait *wait)
+{
     while (wait->first != NULL) {
         struct request *request = wait->first;
         struct connection *connection = request->connection;
@@ -154,6 +185,7 @@ enum step_result step_authenticate(struct request *request)
         return authenticate_deny(request, reason);
     }
     int64_t now_s = clock_wall_s();
+    did_documents_expire(gateway);
     const struct verification *known =
         token_cache_find(gateway->token_cache, token, now_s, &session);
     if (known != NULL) {
@@ -168,10 +200,13 @@ enum step_result step_authenticate(struct request *request)
     switch (verification.verdict) {
     case VERDICT_ACCEPTED:
         metric_add(&gateway->metrics, METRIC_tokens_verified, 1);
-        token_cache_insert(gateway->token_cache, token, &verification);
+        if (!verification.has_replay_id || gateway->config->did_replay != DID_REPLAY_DENY) {
+            token_cache_insert(gateway->token_cache, token, &verification);
+        }
         return authenticate_accept(request, &verification.identity);
     case VERDICT_NEEDS_KEYS:
-        return authenticate_await_keys(request, &verification);
+        return verification.did.length > 0 ? authenticate_await_document(request, &verification)
+                                           : authenticate_await_keys(request, &verification);
     case VERDICT_DENIED:
         break;
     }

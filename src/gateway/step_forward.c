@@ -4,6 +4,7 @@
  * ours are put on. Owning worker only. */
 #include "gateway/answer.h"
 #include "gateway/cors.h"
+#include "gateway/mirror.h"
 #include "gateway/steps.h"
 
 enum { forward_own_fields_max = 5 };
@@ -94,6 +95,7 @@ static struct field *forward_fields(struct request *request, size_t *ret_count)
 static void forward_body(struct request *request)
 {
     if (request->body.length > 0) {
+        mirror_request(request, buffer_slice(&request->body));
         (void)engine_call_body(&request->call, buffer_slice(&request->body));
         buffer_clear(&request->body);
     }
@@ -121,6 +123,11 @@ enum step_result step_forward(struct request *request)
         .framing = request->head.framing,
         .content_length = request->head.content_length,
     };
+    if (!mirror_begin(request)) {
+        answer_detail(request, 503, "memory_required",
+                      "what is said here must be kept, and memory cannot keep it now");
+        return STEP_ANSWER;
+    }
     metric_add(&gateway->metrics, METRIC_engine_calls, 1);
     enum status status = engine_call_start(&request->call, &gateway->engine_pool, &request->arena,
                                            &engine_request, &relay_reply_events);

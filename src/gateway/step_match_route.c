@@ -51,6 +51,7 @@ enum step_result step_match_route(struct request *request)
 {
     const struct request_head *head = &request->head;
     char allow[route_allow_bytes];
+    struct route_parts parts;
     if (request->head_status != 0) {
         answer_detail(request, request->head_status, "bad_request", "%s",
                       request->head_failure.text);
@@ -81,7 +82,9 @@ enum step_result step_match_route(struct request *request)
     }
     bool is_admin = request->connection->is_admin;
     request->route = route_find(is_admin ? ROUTE_ADMIN : ROUTE_PUBLIC, head->method,
-                                head->target.path, &request->route_rest, allow);
+                                head->target.path, &parts, allow);
+    request->route_segment = parts.segment;
+    request->route_rest = parts.rest;
     if (allow[0] != '\0') {
         return match_route_method_not_allowed(request, allow);
     }

@@ -2,6 +2,7 @@
  *
  * step_record.c - what happened is counted and logged. Owning worker only. */
 #include "base/clock.h"
+#include "gateway/mirror.h"
 #include "gateway/steps.h"
 
 static void record_count(struct request *request)
@@ -36,6 +37,7 @@ enum step_result step_record(struct request *request)
         .duration_us = clock_monotonic_us() - request->started_us,
         .engine_us = request->engine_us,
     };
+    mirror_end(request);
     record_count(request);
     access_log_write(&request->gateway->access_log, &entry);
     return STEP_NEXT;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "gateway/answer.h"
 #include "gateway/cors.h"
+#include "gateway/mirror.h"
 #include "gateway/steps.h"
 
 #define REQUEST_OF(call_pointer)                                                                   \
@@ -31,6 +32,7 @@ static void relay_reply_head(struct engine_call *call, const struct response_hea
     bool has_length = head->framing == BODY_LENGTH;
     size_t count = 0;
     request->engine_us = clock_monotonic_us() - request->started_us;
+    mirror_reply_head(request, head);
     if (fields == NULL) {
         request->engine_failure = ENGINE_GARBLED;
         return;
@@ -68,8 +70,17 @@ static void relay_reply_head(struct engine_call *call, const struct response_hea
 static void relay_reply_body(struct engine_call *call, struct slice bytes)
 {
     struct request *request = REQUEST_OF(call);
+    mirror_reply(request, bytes);
     request->bytes_out += bytes.length;
-    request->codec->reply_body(request, bytes);
+    if (call->framing == BODY_LENGTH && call->body_left == 0 && bytes.length > 0 &&
+        mirror_keeps_last_byte(request)) {
+        bytes.length--;
+        request->last_byte = bytes.data[bytes.length];
+        request->last_byte_kept = true;
+    }
+    if (bytes.length > 0) {
+        request->codec->reply_body(request, bytes);
+    }
 }
 
 static void relay_reply_ended(struct engine_call *call)
@@ -99,17 +110,21 @@ static void relay_reply_settled(struct engine_call *call)
     struct connection *connection = request->connection;
     if (request->reply_complete || request->engine_failure != ENGINE_FAILURE_NONE) {
         request_run(request);
+        if (connection->request != NULL) {
+            connection->request->codec->flush(connection->request); /* it waits for memory */
+        }
         if (connection->state != CONNECTION_CLOSED) {
             connection_update(connection);
         }
         return;
     }
     request->codec->flush(request);
+    mirror_flush(request);
     if (connection->broken) {
         connection_close(connection, true);
         return;
     }
-    if (connection_is_full(connection)) {
+    if (connection_is_full(connection) || mirror_holds(request)) {
         engine_call_pause(call);
     }
     if (request->body_resumes) {
@@ -169,6 +184,7 @@ static const char *relay_reply_reason(enum engine_failure failure)
 
 void step_relay_reply_cancel(struct request *request)
 {
+    mirror_flush(request);
     engine_call_end(&request->call);
 }
 
@@ -188,6 +204,12 @@ enum step_result step_relay_reply(struct request *request)
     }
     if (!request->reply_complete) {
         return STEP_WAIT;
+    }
+    if (!mirror_finish(request)) {
+        return STEP_WAIT;
+    }
+    if (request->last_byte_kept) {
+        request->codec->reply_body(request, slice_make(&request->last_byte, 1));
     }
     request->codec->reply_end(request);
     return STEP_NEXT;

@@ -21,5 +21,6 @@ extern const struct engine_call_events relay_reply_events;
 
 /* Every request that waits for keys of <issuer_index> looks again. */
 void step_authenticate_wake(struct gateway *gateway, size_t issuer_index);
+void step_authenticate_wake_all(struct key_wait *wait);
 
 #endif

@@ -14,7 +14,10 @@
 
 #include <curl/curl.h>
 #include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     reply_head_bytes_max = 64 * 1024,
@@ -31,6 +34,12 @@ struct fetcher {
     bool closing;
 };
 
+struct fetch_lengths {
+    size_t name;
+    size_t value;
+    bool is_trailer;
+};
+
 struct fetch {
     struct fetcher *fetcher;
     struct fetch *previous;
@@ -41,8 +50,17 @@ struct fetch {
     size_t head_bytes;
     bool head_ended; /* the empty line has come */
     int64_t max_age_s;
-    bool over_limit; /* why the write or header callback stopped the transfer */
-    bool ended;      /* its callback is being made */
+    bool keep_fields;
+    struct buffer field_texts;     /* names and values of the fields kept, one after the other */
+    struct fetch_lengths *lengths; /* of each field kept */
+    size_t lengths_count;
+    size_t lengths_capacity;
+    enum address_policy address_policy;
+    bool address_allowed;   /* at least one of the addresses was */
+    struct failure refusal; /* of the last address refused; empty: none was */
+    bool over_limit;        /* why the write or header callback stopped the transfer */
+    bool no_memory;
+    bool ended; /* its callback is being made */
     fetch_done *done;
     void *context;
     char error[CURL_ERROR_SIZE];
@@ -63,6 +81,8 @@ static void fetch_free(struct fetch *fetch)
     curl_easy_cleanup(fetch->easy);
     curl_slist_free_all(fetch->fields);
     buffer_clear(&fetch->body);
+    buffer_clear(&fetch->field_texts);
+    free(fetch->lengths);
     free(fetch);
 }
 
@@ -116,6 +136,46 @@ static void fetch_read_cache_control(struct fetch *fetch, struct slice value)
     }
 }
 
+static bool fetch_lengths_grow(struct fetch *fetch)
+{
+    if (fetch->lengths_count < fetch->lengths_capacity) {
+        return true;
+    }
+    size_t capacity = fetch->lengths_capacity == 0 ? 16 : fetch->lengths_capacity * 2;
+    struct fetch_lengths *longer = realloc(fetch->lengths, capacity * sizeof(*longer));
+    if (longer == NULL) {
+        return false;
+    }
+    fetch->lengths = longer;
+    fetch->lengths_capacity = capacity;
+    return true;
+}
+
+/* reply_head_bytes_max bounds how many there can be. */
+static void fetch_keep_field(struct fetch *fetch, struct slice name, struct slice value)
+{
+    value = slice_trim(value);
+    buffer_append(&fetch->field_texts, name);
+    buffer_append(&fetch->field_texts, value);
+    if (fetch->field_texts.failed || !fetch_lengths_grow(fetch)) {
+        fetch->no_memory = true;
+        return;
+    }
+    fetch->lengths[fetch->lengths_count++] = (struct fetch_lengths){
+        .name = name.length, .value = value.length, .is_trailer = fetch->head_ended};
+}
+
+static void fetch_read_field(struct fetch *fetch, struct slice name, struct slice value)
+{
+    bool is_content_type = slice_equals_ignoring_case(name, SLICE("content-type"));
+    if (!fetch->head_ended && slice_equals_ignoring_case(name, SLICE("cache-control"))) {
+        fetch_read_cache_control(fetch, value);
+    }
+    if (fetch->keep_fields || (is_content_type && !fetch->head_ended)) {
+        fetch_keep_field(fetch, name, value);
+    }
+}
+
 static size_t fetch_field_received(char *data, size_t size, size_t count, void *context)
 {
     struct fetch *fetch = context;
@@ -133,13 +193,57 @@ static size_t fetch_field_received(char *data, size_t size, size_t count, void *
     if (slice_starts_with(line, SLICE("HTTP/"))) {
         fetch->head_ended = false; /* a 100 may have come before */
         fetch->max_age_s = -1;
+        fetch->lengths_count = 0;
+        buffer_reset(&fetch->field_texts);
     } else if (line.length == 0) {
         fetch->head_ended = true; /* what follows are trailers */
-    } else if (!fetch->head_ended && colon < line.length &&
-               slice_equals_ignoring_case(name, SLICE("cache-control"))) {
-        fetch_read_cache_control(fetch, slice_after(line, colon + 1));
+    } else if (colon < line.length && character_is_token(name)) {
+        fetch_read_field(fetch, name, slice_after(line, colon + 1));
     }
-    return size * count;
+    return fetch->no_memory ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
+/* --- where it may go --- */
+
+static bool fetch_judge_address(struct fetch *fetch, const struct sockaddr *address,
+                                socklen_t length)
+{
+    if (address_guard_allows(fetch->address_policy, address)) {
+        fetch->address_allowed = true;
+        return true;
+    }
+    char text[INET6_ADDRSTRLEN] = "?";
+    (void)!getnameinfo(address, length, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+    failure_set(&fetch->refusal, "refused to call %s, a %s address", text,
+                address_kind_name(address_guard_kind(address)));
+    return false;
+}
+
+/* libcurl asks for a socket to each address it tries. */
+static curl_socket_t fetch_open_socket(void *context, curlsocktype purpose,
+                                       struct curl_sockaddr *address)
+{
+    if (!fetch_judge_address(context, &address->addr, address->addrlen)) {
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Before the request goes out, also over a connection that was there already. */
+static int fetch_before_request(void *context, char *address_text, char *local_address, int port,
+                                int local_port)
+{
+    struct fetch *fetch = context;
+    struct sockaddr_storage address;
+    char *zone = strchr(address_text, '%');
+    size_t length = zone != NULL ? (size_t)(zone - address_text) : strlen(address_text);
+    bool is_allowed =
+        address_guard_read(slice_make(address_text, length), &address) == ADDRESS_FORM_LITERAL &&
+        fetch_judge_address(fetch, (struct sockaddr *)&address, sizeof(address));
+    if (!is_allowed) {
+        fetch->address_allowed = false;
+    }
+    return is_allowed ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* --- the end of a fetch --- */
@@ -164,8 +268,11 @@ static enum status fetch_outcome(const struct fetch *fetch, CURLcode code)
     if (fetch->over_limit || code == CURLE_FILESIZE_EXCEEDED) {
         return STATUS_LIMIT;
     }
-    if (code == CURLE_OUT_OF_MEMORY || fetch->body.failed) {
+    if (code == CURLE_OUT_OF_MEMORY || fetch->body.failed || fetch->no_memory) {
         return STATUS_NO_MEMORY;
+    }
+    if (code != CURLE_OK && fetch->refusal.text[0] != '\0' && !fetch->address_allowed) {
+        return STATUS_DENIED;
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return STATUS_TIMEOUT;
@@ -174,17 +281,50 @@ static enum status fetch_outcome(const struct fetch *fetch, CURLcode code)
     return code == CURLE_OK && fetch->head_ended ? STATUS_OK : STATUS_IO;
 }
 
+/* Cuts the texts of the fields apart. <ret_fields> has room for all. */
+static void fetch_give_fields(const struct fetch *fetch, struct fetch_field *ret_fields,
+                              struct fetch_reply *reply)
+{
+    const char *text = fetch->field_texts.data;
+    size_t content_types = 0;
+    for (size_t i = 0; i < fetch->lengths_count; i++) {
+        const struct fetch_lengths *lengths = &fetch->lengths[i];
+        struct fetch_field *field = &ret_fields[i];
+        *field = (struct fetch_field){.name = slice_make(text, lengths->name),
+                                      .value = slice_make(text + lengths->name, lengths->value),
+                                      .is_trailer = lengths->is_trailer};
+        text += lengths->name + lengths->value;
+        if (!field->is_trailer && slice_equals_ignoring_case(field->name, SLICE("content-type"))) {
+            reply->content_type = content_types++ == 0 ? field->value : (struct slice){0};
+        }
+    }
+    if (fetch->keep_fields) {
+        reply->fields = ret_fields;
+        reply->fields_count = fetch->lengths_count;
+    }
+}
+
 static void fetch_end(struct fetch *fetch, CURLcode code)
 {
     struct fetch_reply reply = {.status = fetch_outcome(fetch, code), .max_age_s = -1};
+    struct fetch_field *fields = NULL;
+    if (reply.status == STATUS_OK) {
+        fields = calloc(fetch->lengths_count + 1, sizeof(*fields));
+        reply.status = fields != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    }
     if (reply.status == STATUS_OK) {
         long status_code = 0;
         curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status_code);
         reply.code = (unsigned)status_code;
         reply.body = buffer_slice(&fetch->body);
         reply.max_age_s = fetch->max_age_s;
+        fetch_give_fields(fetch, fields, &reply);
     } else if (reply.status == STATUS_LIMIT) {
         failure_set(&reply.failure, "reply larger than %zu bytes", fetch->body.maximum);
+    } else if (reply.status == STATUS_DENIED) {
+        reply.failure = fetch->refusal;
+    } else if (reply.status == STATUS_NO_MEMORY) {
+        failure_set(&reply.failure, "no memory for the reply");
     } else if (code == CURLE_OK) {
         failure_set(&reply.failure, "reply cut off within its head");
     } else {
@@ -194,6 +334,7 @@ static void fetch_end(struct fetch *fetch, CURLcode code)
     fetch->ended = true;
     fetch_unlink(fetch);
     fetch->done(fetch->context, &reply);
+    free(fields);
     fetch_free(fetch);
 }
 
@@ -365,7 +506,12 @@ static enum status fetch_request_check(const struct fetch_request *request, stru
             return fetch_refuse(reterr, "header field with a line break");
         }
     }
-    return url_parse(slice_from_string(request->url), &url, reterr);
+    enum status status = url_parse(slice_from_string(request->url), &url, reterr);
+    struct sockaddr_storage address;
+    if (status == STATUS_OK && address_guard_read(url.host, &address) == ADDRESS_FORM_ODD) {
+        return fetch_refuse(reterr, "the host is an odd form of an IPv4 address");
+    }
+    return status;
 }
 
 static bool fetch_add_field(struct fetch *fetch, const char *field)
@@ -424,22 +570,49 @@ static bool fetch_set_body(struct fetch *fetch, const struct fetch_request *requ
     return !failed;
 }
 
+static long fetch_milliseconds(uint64_t number)
+{
+    return number < LONG_MAX ? (long)number : LONG_MAX;
+}
+
+static bool fetch_set_guard(struct fetch *fetch)
+{
+    CURL *easy = fetch->easy;
+    bool failed = false;
+    if (fetch->address_policy != ADDRESS_ANY) {
+        failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, fetch_open_socket) != CURLE_OK;
+        failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch) != CURLE_OK;
+        failed |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, fetch_before_request) != CURLE_OK;
+        failed |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, fetch) != CURLE_OK;
+    }
+    return !failed;
+}
+
 static bool fetch_set_request(struct fetch *fetch, const struct fetch_request *request)
 {
     CURL *easy = fetch->easy;
-    bool failed = !fetch_set_body(fetch, request);
+    bool failed = !fetch_set_body(fetch, request) || !fetch_set_guard(fetch);
     for (size_t i = 0; request->fields != NULL && request->fields[i] != NULL; i++) {
         failed |= !fetch_add_field(fetch, request->fields[i]);
     }
-    long timeout_ms = request->timeout_ms < LONG_MAX ? (long)request->timeout_ms : LONG_MAX;
+    long timeout_ms = fetch_milliseconds(request->timeout_ms);
+    long connect_timeout_ms = request->connect_timeout_ms > 0
+                                  ? fetch_milliseconds(request->connect_timeout_ms)
+                                  : timeout_ms;
     curl_off_t bytes_max = request->reply_bytes_max < INT64_MAX
                                ? (curl_off_t)request->reply_bytes_max
                                : (curl_off_t)INT64_MAX;
     failed |= curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->fields) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, bytes_max) != CURLE_OK;
+    if (request->http2) {
+        bool is_tls =
+            slice_starts_with_ignoring_case(slice_from_string(request->url), SLICE("https:"));
+        long version = is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+        failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version) != CURLE_OK;
+    }
     if (request->ca_file != NULL) {
         failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK;
     }
@@ -464,6 +637,9 @@ enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *req
         fetch->done = done;
         fetch->context = context;
         fetch->max_age_s = -1;
+        fetch->keep_fields = request->keep_fields;
+        fetch->address_policy = request->address_policy;
+        buffer_init(&fetch->field_texts, reply_head_bytes_max);
         buffer_init(&fetch->body, request->reply_bytes_max);
         fetch->easy = curl_easy_init();
     }

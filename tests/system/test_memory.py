@@ -49,9 +49,9 @@ def exchanges(gateway, token, count=1):
 
 
 def write(gateway, token, document, status=201, fields=()):
-    reply = gateway.ask("POST", "/mem/events", fields, json.dumps(document).encode(), token=token)
+    reply = gateway.ask("POST", "/mem/events", fields, body=json.dumps(document).encode(), token=token)
     assert reply.status == status, reply.body
-    return reply.json().get("mem_id") if status == 201 else reply.detail()
+    return reply.json().get("mem_id") if status == 201 else reply.detail
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_chat_is_remembered(gateway, engine, issuer):
     token = issuer.token(user)
     engine.answer(http.reply(200, ndjson(OLLAMA_LINES), {"Content-Type": "application/x-ndjson"},
                              is_chunked=True))
-    reply = gateway.ask("POST", "/api/chat", {"User-Agent": "agent/1"}, json.dumps(CHAT).encode(), token=token)
+    reply = gateway.ask("POST", "/api/chat", {"User-Agent": "agent/1"}, body=json.dumps(CHAT).encode(), token=token)
     assert reply.status == 200 and reply.body == ndjson(OLLAMA_LINES)
     row = exchanges(gateway, token)[0]
     assert row["event"] == "exchange" and row["user"] == user
@@ -98,7 +98,7 @@ def test_a_stream_in_openai_form_is_remembered(gateway, engine, alice):
         call.send(http.LAST_CHUNK)
     engine.run(script)
     body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "answer?"}]}
-    assert gateway.ask("POST", "/v1/chat/completions", {}, json.dumps(body).encode(), token=alice).body == stream
+    assert gateway.ask("POST", "/v1/chat/completions", {}, body=json.dumps(body).encode(), token=alice).body == stream
     row = exchanges(gateway, alice)[0]
     assert (row["completion"], row["finish_reason"], row["tokens_in"], row["tokens_out"]) == ("42", "stop", 5, 1)
 
@@ -114,7 +114,7 @@ def test_what_infers_nothing_makes_no_event(gateway, engine, alice):
                                     {"X-Attach-Memory": "off"}], ids=["no-store", "list", "header"])
 def test_a_caller_can_keep_its_text_out(gateway, engine, alice, fields):
     engine.answer(http.reply(200, ndjson(OLLAMA_LINES), {"Content-Type": "application/x-ndjson"}))
-    gateway.ask("POST", "/api/chat", fields, json.dumps(CHAT).encode(), token=alice)
+    gateway.ask("POST", "/api/chat", fields, body=json.dumps(CHAT).encode(), token=alice)
     row = exchanges(gateway, alice)[0]
     assert not row.get("prompt") and not row.get("completion")
     assert row["status"] == 200 and row["tokens_out"] == 22
@@ -127,7 +127,7 @@ def test_an_engine_that_breaks_off_and_a_client_that_leaves_are_told_apart(gatew
         call.close()
     engine.run(breaks_off)
     with gateway.connect() as client:
-        client.request("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice)
+        client.send(client.request("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice))
         client.read_head()
     row = exchanges(gateway, alice)[0]
     assert row["complete"] is False and row["completion"] == "Because "
@@ -138,7 +138,7 @@ def test_an_engine_that_breaks_off_and_a_client_that_leaves_are_told_apart(gatew
         call.wait_gone()
     engine.run(goes_on)
     client = gateway.connect()
-    client.request("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice)
+    client.send(client.request("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice))
     client.read_head()
     client.reset()
     row = exchanges(gateway, alice, 2)[0]
@@ -147,7 +147,7 @@ def test_an_engine_that_breaks_off_and_a_client_that_leaves_are_told_apart(gatew
 
 def test_an_engine_that_cannot_be_reached_leaves_its_trace(start_gateway, engine, alice):
     gateway = start_gateway(ENGINE_URL="http://127.0.0.1:1")
-    assert gateway.ask("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice).status == 502
+    assert gateway.ask("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice).status == 502
     row = exchanges(gateway, alice)[0]
     assert row["status"] == 502 and row["complete"] is False and "sky" in row["prompt"]
 
@@ -156,7 +156,7 @@ def test_secrets_are_blacked_out_before_they_are_stored(gateway, engine, alice):
     secret = "sk-abcdefghijklmnopqrstuvwxyz0123456789ABCD"
     body = {"model": "m", "messages": [{"role": "user", "content": f"key {secret} mail a.b@example.com"}]}
     engine.answer(http.reply(200, ndjson(OLLAMA_LINES), {"Content-Type": "application/x-ndjson"}))
-    gateway.ask("POST", "/api/chat", {}, json.dumps(body).encode(), token=alice)
+    gateway.ask("POST", "/api/chat", {}, body=json.dumps(body).encode(), token=alice)
     assert secret in engine.take_request().body.decode()  # what is relayed stays as it is
     prompt = exchanges(gateway, alice)[0]["prompt"]
     assert secret not in prompt and "example.com" not in prompt and "[redacted" in prompt
@@ -173,7 +173,7 @@ def test_another_user_sees_none_of_it(gateway, alice, bob):
     assert events(gateway, bob, q="alice") == []
     for method in ("GET", "DELETE"):
         reply = gateway.ask(method, f"/mem/events/{identifier}", token=bob)
-        assert reply.status == 404 and reply.detail() == "unknown event"
+        assert reply.status == 404 and reply.detail == "unknown event"
     reply = gateway.ask("DELETE", "/mem/events?all=true", token=bob)
     assert reply.json() == {"erased": 0}
     assert gateway.ask("GET", "/mem/export", token=bob).body == b""
@@ -211,8 +211,8 @@ def test_a_bad_document_is_told_what_is_wrong(gateway, alice, document, complain
 
 def test_a_body_that_is_no_object_is_refused(gateway, alice):
     for body in (b"", b"[]", b"{", b"1", b'{"a":1}{"b":2}'):
-        assert gateway.ask("POST", "/mem/events", {}, body, token=alice).status == 400
-    reply = gateway.ask("POST", "/mem/events", {"Content-Encoding": "gzip"}, b"{}", token=alice)
+        assert gateway.ask("POST", "/mem/events", {}, body=body, token=alice).status == 400
+    reply = gateway.ask("POST", "/mem/events", {"Content-Encoding": "gzip"}, body=b"{}", token=alice)
     assert reply.status == 415
 
 
@@ -263,7 +263,7 @@ def test_a_bad_parameter_is_named(gateway, alice, query, complaint):
     if complaint == "percent-encoded":
         assert reply.status in (400, 422)
         return
-    assert reply.status == 422 and complaint in reply.detail()
+    assert reply.status == 422 and complaint in reply.detail
 
 
 def test_a_limit_is_capped(gateway, alice):
@@ -289,7 +289,7 @@ def test_the_export_is_whole_and_can_be_resumed(gateway, alice):
     with gateway.connect() as client:
         for number in range(count):
             body = json.dumps({"payload": {"number": number, "text": "x" * 2000}}).encode()
-            assert client.ask("POST", "/mem/events", {}, body, token=alice).status == 201
+            assert client.ask("POST", "/mem/events", {}, body=body, token=alice).status == 201
     lines = [json.loads(line) for line in gateway.ask("GET", "/mem/export", token=alice).body.splitlines()]
     assert [line["payload"]["number"] for line in lines] == list(range(count))[::-1]
     rest = gateway.ask("GET", f"/mem/export?before={lines[99]['cursor']}", token=alice).body.splitlines()
@@ -303,7 +303,7 @@ LINE = {"run_id": "abc", "level": "info", "message": "hi"}
 
 def post_logs(gateway, token, body, **fields):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return gateway.ask("POST", "/v1/logs", fields, data, token=token)
+    return gateway.ask("POST", "/v1/logs", fields, body=data, token=token)
 
 
 def test_a_log_line_is_kept(gateway, alice):
@@ -321,7 +321,7 @@ def test_arrays_and_ndjson_are_kept_whole_or_not_at_all(gateway, alice):
     assert post_logs(gateway, alice, ndjson([LINE, LINE, LINE]) + b"\r\n\n").status == 202
     assert len(events(gateway, alice, limit=100)) == 5
     reply = post_logs(gateway, alice, [LINE, {**LINE, "level": "loud"}])
-    assert reply.status == 422 and "entry 2" in reply.detail() and "level" in reply.detail()
+    assert reply.status == 422 and "entry 2" in reply.detail and "level" in reply.detail
     assert post_logs(gateway, alice, ndjson([LINE]) + b"{broken\n").status == 422
     assert len(events(gateway, alice, limit=100)) == 5
 
@@ -332,13 +332,13 @@ def test_arrays_and_ndjson_are_kept_whole_or_not_at_all(gateway, alice):
     ({"timestamp": "now"}, "timestamp"), ({"timestamp": -5}, "timestamp"), ({"agent": []}, "agent")], ids=str)
 def test_a_bad_log_line_names_its_field(gateway, alice, change, name):
     reply = post_logs(gateway, alice, {**LINE, **change})
-    assert reply.status == 422 and name in reply.detail()
+    assert reply.status == 422 and name in reply.detail
 
 
 def test_otlp_is_sent_elsewhere(gateway, alice):
     assert post_logs(gateway, alice, {"resourceLogs": []}).status == 415
-    reply = gateway.ask("POST", "/v1/logs", {"Content-Type": "application/x-protobuf"}, b"\x0a\x00", token=alice)
-    assert reply.status == 415 and "OTLP" in reply.detail()
+    reply = gateway.ask("POST", "/v1/logs", {"Content-Type": "application/x-protobuf"}, body=b"\x0a\x00", token=alice)
+    assert reply.status == 415 and "OTLP" in reply.detail
 
 
 # ---- keeping ----
@@ -362,7 +362,7 @@ def test_mem_ack_stored_holds_the_end_until_it_is_kept(start_gateway, engine, al
         with gateway.connect() as client:
             for _ in range(5):
                 before = len(events(gateway, alice, limit=1000))
-                reply = client.ask("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice)
+                reply = client.ask("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice)
                 assert reply.body == body
                 assert len(events(gateway, alice, limit=1000)) == before + 1  # at once, no waiting
 
@@ -370,7 +370,7 @@ def test_mem_ack_stored_holds_the_end_until_it_is_kept(start_gateway, engine, al
 def test_memory_can_be_off(start_gateway, engine, alice):
     gateway = start_gateway(MEM_BACKEND="none")
     engine.answer(http.reply(200, ndjson(OLLAMA_LINES)))
-    assert gateway.ask("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice).status == 200
+    assert gateway.ask("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice).status == 200
     assert events(gateway, alice) == []
     assert gateway.ask("GET", "/mem/export", token=alice).body == b""
     assert "MEM_BACKEND" in write(gateway, alice, {"payload": 1}, status=503)
@@ -382,35 +382,53 @@ def test_a_capture_is_cut_and_marked(start_gateway, engine, alice):
     long = {"model": "m", "messages": [{"role": "user", "content": "é" * 5000}]}
     engine.answer(http.reply(200, ndjson([{**OLLAMA_LINES[0], "message": {"content": "y" * 5000}}, OLLAMA_LINES[2]]),
                              {"Content-Type": "application/x-ndjson"}))
-    gateway.ask("POST", "/api/chat", {}, json.dumps(long).encode(), token=alice)
+    gateway.ask("POST", "/api/chat", {}, body=json.dumps(long).encode(), token=alice)
     row = exchanges(gateway, alice)[0]
     assert row["truncated"] is True and row["tokens_out"] == 22
     assert len(row["prompt"].encode()) <= 1024 and len(row["completion"]) <= 1024
 
 
-def test_a_store_that_cannot_be_opened_degrades_and_comes_back(start_gateway, engine, tmp_path, alice):
+def blocked(tmp_path):
+    """A data directory in whose store nothing can be opened, and how to clear the way."""
     data = tmp_path / "data"
-    holder = start_gateway(ATTACH_DATA_DIR=data)
+    data.mkdir(mode=0o700)
+    (data / "store.db").mkdir()
+    return data, (data / "store.db").rmdir
+
+
+def wait_degraded(gateway):
+    wait_until(lambda: gateway.ask("GET", "/readyz").json() == {"status": "degraded"}, "a degraded gateway")
+
+
+def test_a_store_that_cannot_be_opened_degrades_and_comes_back(start_gateway, engine, tmp_path, alice):
+    data, clear = blocked(tmp_path)
     gateway = start_gateway(ready=False, ATTACH_DATA_DIR=data)
-    reply = wait_until(lambda: [r for r in [gateway.ask("GET", "/readyz")] if r.json() == {"status": "degraded"}],
-                       "a degraded gateway")[0]
-    assert reply.status == 503 and gateway.ask("GET", "/healthz").status == 200
+    wait_degraded(gateway)
+    assert gateway.ask("GET", "/readyz").status == 503 and gateway.ask("GET", "/healthz").status == 200
     assert gateway.ask("GET", "/api/tags", token=alice).status == 200  # relaying goes on
     assert write(gateway, alice, {"payload": 1}, status=503)
-    holder.stop()
+    gateway.wait_for_message("nothing can be stored")
+    clear()
     gateway.wait_ready()
     write(gateway, alice, {"payload": 1})
+    gateway.wait_for_message("takes writes again")
 
 
 def test_memory_required_refuses_instead(start_gateway, engine, tmp_path, alice):
-    data = tmp_path / "data"
-    holder = start_gateway(ATTACH_DATA_DIR=data)
+    data, clear = blocked(tmp_path)
     gateway = start_gateway(ready=False, ATTACH_DATA_DIR=data, MEM_REQUIRED="true")
-    wait_until(lambda: gateway.ask("GET", "/readyz").json() == {"status": "degraded"}, "a degraded gateway")
-    reply = gateway.ask("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice)
-    assert reply.status == 503 and "kept" in reply.detail()
+    wait_degraded(gateway)
+    reply = gateway.ask("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice)
+    assert reply.status == 503 and "kept" in reply.detail
     assert gateway.ask("GET", "/api/tags", token=alice).status == 200
-    holder.stop()
+    clear()
     gateway.wait_ready()
     engine.answer(http.reply(200, ndjson(OLLAMA_LINES)))
-    assert gateway.ask("POST", "/api/chat", {}, json.dumps(CHAT).encode(), token=alice).status == 200
+    assert gateway.ask("POST", "/api/chat", {}, body=json.dumps(CHAT).encode(), token=alice).status == 200
+
+
+def test_a_data_directory_has_one_gateway(start_gateway, tmp_path):
+    data = tmp_path / "data"
+    start_gateway(ATTACH_DATA_DIR=data)
+    with pytest.raises(AssertionError, match="uses the data directory"):
+        start_gateway(ready=False, ATTACH_DATA_DIR=data)

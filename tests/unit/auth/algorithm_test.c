@@ -46,12 +46,27 @@ static void only_the_two_names_of_ed25519_are_the_same(void **state)
     assert_false(algorithm_same(find("ES256"), find("RS256")));
 }
 
+static void those_of_dids_are_found_when_asked_for(void **state)
+{
+    static const char *const names[] = {"ES256K", "ES256K-R"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_null(find(names[i]));
+        const struct algorithm *algorithm = algorithm_find_any(slice_from_string(names[i]));
+        assert_non_null(algorithm);
+        assert_int_equal(algorithm->whose, ALGORITHM_DIDS);
+    }
+    assert_ptr_equal(algorithm_find_any(SLICE("RS256")), find("RS256"));
+    assert_null(algorithm_find_any(SLICE("es256k")));
+    assert_null(algorithm_find_any(SLICE("none")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_ours_are_found),
         cmocka_unit_test(every_other_name_is_not),
         cmocka_unit_test(only_the_two_names_of_ed25519_are_the_same),
+        cmocka_unit_test(those_of_dids_are_found_when_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 #include "auth/mint.h"
 
 #include "auth/verify.h"
+#include "base/base64url.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -336,7 +338,7 @@ static void proof_begin(struct proof *proof, const struct mint *mint)
                                        .proof = IDENTITY_LOCAL,
                                        .audiences = audiences,
                                        .audiences_count = 1}};
-    proof->trust = (struct trust){&proof->issuer, 1};
+    proof->trust = (struct trust){.issuers = &proof->issuer, .issuers_count = 1};
     arena_init(&proof->arena, 256 * 1024);
     assert_int_equal(jwks_parse(buffer_slice(&json), &proof->issuer.jwks, NULL), STATUS_OK);
     assert_int_equal(jwks_count(proof->issuer.jwks), 1);
@@ -375,6 +377,120 @@ static void a_token_proves_its_user(void **state)
         assert_int_equal(result.reason, DENY_ISSUED_IN_FUTURE);
         buffer_clear(&token);
     }
+    proof_end(&proof);
+    mint_free(mint);
+    scene_end(&scene);
+}
+
+/* The claims of <token>, in <buffer>. */
+static struct json_value claims_of(struct slice token, struct buffer *buffer)
+{
+    struct json_value claims;
+    size_t start = slice_find(token, '.') + 1;
+    struct slice payload = slice_after(token, start);
+    size_t length = 0;
+    payload.length = slice_find(payload, '.');
+    char *bytes = buffer_reserve(buffer, BASE64URL_DECODED_SIZE(payload.length));
+    assert_non_null(bytes);
+    assert_true(base64url_decode(payload, (unsigned char *)bytes, &length));
+    buffer->length += length;
+    assert_int_equal(json_parse(buffer_slice(buffer), JSON_DUPLICATES_REFUSED, &claims, NULL),
+                     STATUS_OK);
+    return claims;
+}
+
+#define PUBLIC_URL "https://gateway.test"
+
+static void a_delegated_token_proves_user_and_chain(void **state)
+{
+    static const struct slice own[] = {SLICE(PUBLIC_URL)};
+    static const struct slice actors[] = {SLICE("coder"), SLICE("plan\"ner"), SLICE("first")};
+    struct scene scene;
+    struct proof proof;
+    scene_begin(&scene);
+    struct mint *mint = mint_of(&scene);
+    proof_begin(&proof, mint);
+    proof.issuer.issuer = SLICE(PUBLIC_URL);
+    proof.issuer.audiences = own;
+    for (size_t count = 0; count <= 3; count++) {
+        const struct mint_delegation what = {.issuer = SLICE(PUBLIC_URL),
+                                             .subject = SLICE("did:web:a.example"),
+                                             .audience = SLICE(PUBLIC_URL),
+                                             .actors = actors,
+                                             .actors_count = count};
+        struct buffer token;
+        struct buffer text;
+        buffer_init(&token, 16384);
+        buffer_init(&text, 16384);
+        assert_int_equal(mint_append_delegated(mint, &what, NOW, 300, &token, NULL), STATUS_OK);
+        struct verification result = verify(&proof.trust, buffer_slice(&token), NOW, &proof.arena);
+        assert_int_equal(result.verdict, VERDICT_ACCEPTED);
+        assert_true(slice_equals(result.identity.subject, SLICE("did:web:a.example")));
+        assert_int_equal(result.expires_at_s, NOW + 300);
+        struct json_value value = claims_of(buffer_slice(&token), &text);
+        assert_true(json_string_is(json_member(value, "iss"), PUBLIC_URL));
+        assert_true(json_string_is(json_member(value, "aud"), PUBLIC_URL));
+        assert_int_equal(json_member(value, "jti").kind, JSON_STRING);
+        for (size_t i = 0; i < count; i++) {
+            struct slice name = {NULL, 0};
+            value = json_member(value, "act");
+            assert_int_equal(json_string(json_member(value, "sub"), &proof.arena, &name),
+                             STATUS_OK);
+            assert_true(slice_equals(name, actors[i]));
+        }
+        assert_int_equal(json_member(value, "act").kind, JSON_ABSENT);
+        buffer_clear(&token);
+        buffer_clear(&text);
+    }
+    proof_end(&proof);
+    mint_free(mint);
+    scene_end(&scene);
+}
+
+static void delegations_are_capped(void **state)
+{
+    static char name[1025];
+    struct slice actors[mint_actors_max + 1];
+    struct scene scene;
+    struct proof proof;
+    struct failure failure = {""};
+    static const struct slice own[] = {SLICE(PUBLIC_URL)};
+    scene_begin(&scene);
+    struct mint *mint = mint_of(&scene);
+    proof_begin(&proof, mint);
+    proof.issuer.issuer = SLICE(PUBLIC_URL);
+    proof.issuer.audiences = own;
+    memset(name, 'n', sizeof(name));
+    for (size_t i = 0; i <= mint_actors_max; i++) {
+        actors[i] = slice_make(name, mint_actor_bytes_max);
+    }
+    struct mint_delegation good = {.issuer = SLICE(PUBLIC_URL),
+                                   .subject = SLICE("ann"),
+                                   .audience = SLICE(PUBLIC_URL),
+                                   .actors = actors,
+                                   .actors_count = mint_actors_max};
+    struct buffer token;
+    buffer_init(&token, token_bytes_max);
+    assert_int_equal(mint_append_delegated(mint, &good, NOW, 300, &token, &failure), STATUS_OK);
+    assert_int_equal(verify(&proof.trust, buffer_slice(&token), NOW, &proof.arena).verdict,
+                     VERDICT_ACCEPTED); /* the longest chain can still be read */
+    struct mint_delegation bad[5] = {good, good, good, good, good};
+    struct slice too_long = slice_make(name, mint_actor_bytes_max + 1);
+    bad[0].actors_count = mint_actors_max + 1;
+    bad[1].actors = &too_long;
+    bad[1].actors_count = 1;
+    bad[2].issuer = SLICE("");
+    bad[3].audience = slice_make(name, 1025);
+    bad[4].subject = SLICE("");
+    for (size_t i = 0; i < 5; i++) {
+        failure.text[0] = '\0';
+        buffer_reset(&token);
+        assert_int_equal(mint_append_delegated(mint, &bad[i], NOW, 300, &token, &failure),
+                         STATUS_INVALID);
+        assert_true(failure.text[0] != '\0');
+        assert_int_equal(token.length, 0);
+    }
+    buffer_clear(&token);
     proof_end(&proof);
     mint_free(mint);
     scene_end(&scene);
@@ -481,6 +597,8 @@ int main(void)
         cmocka_unit_test(threads_that_start_together_agree),
         cmocka_unit_test(processes_that_start_together_agree),
         cmocka_unit_test(a_token_proves_its_user),
+        cmocka_unit_test(a_delegated_token_proves_user_and_chain),
+        cmocka_unit_test(delegations_are_capped),
         cmocka_unit_test(no_two_tokens_are_the_same),
         cmocka_unit_test(unsound_tokens_are_not_made),
         cmocka_unit_test(the_longest_user_of_control_bytes_fits),

@@ -97,6 +97,30 @@ void signer_append_jwk(const struct signer *signer, const char *members, struct 
     buffer_append_string(buffer, "}");
 }
 
+EVP_PKEY *signer_key(const struct signer *signer)
+{
+    return signer->key;
+}
+
+size_t signer_public_key(const struct signer *signer, unsigned char *ret)
+{
+    size_t size = signer->coordinate_bytes;
+    size_t length = 32;
+    BIGNUM *x = NULL;
+    BIGNUM *y = NULL;
+    if (size == 0) {
+        must(EVP_PKEY_get_raw_public_key(signer->key, ret, &length) == 1, "no raw key");
+        return length;
+    }
+    must(EVP_PKEY_get_bn_param(signer->key, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1, "x");
+    must(EVP_PKEY_get_bn_param(signer->key, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1, "y");
+    ret[0] = BN_is_odd(y) ? 3 : 2;
+    must(BN_bn2binpad(x, ret + 1, (int)size) == (int)size, "x too long");
+    BN_free(x);
+    BN_free(y);
+    return 1 + size;
+}
+
 static size_t der_to_raw(const unsigned char *der, size_t der_length, size_t size,
                          unsigned char *ret)
 {

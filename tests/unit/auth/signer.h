@@ -16,6 +16,13 @@ void signer_free(struct signer *signer);
 /* Appends the public JWK. <members> is text put between its braces, such as ",\"kid\":\"k1\"". */
 void signer_append_jwk(const struct signer *signer, const char *members, struct buffer *buffer);
 
+/* The public key as did:key has it, into <ret> (67 bytes): Ed25519's own bytes, or the compressed
+ * point. Returns its length. */
+size_t signer_public_key(const struct signer *signer, unsigned char *ret);
+
+/* OpenSSL's key, for a check that shares nothing with ours; it goes with <signer>. */
+struct evp_pkey_st *signer_key(const struct signer *signer);
+
 /* The raw JWS signature of <message> under <alg>, into <ret> (1024 bytes); returns its length.
  * ECDSA hashes follow <alg> and not the curve. A salt of <salt_length> for PSS, -1 for the hash's
  * length. */

@@ -295,7 +295,7 @@ static void no_reason_is_left_that_nobody_reaches(void **state)
         reached[reason] = true;
     }
     assert_false(reached[DENY_UNDECIDED]); /* the zero value is nobody's answer */
-    for (int i = DENY_UNDECIDED + 1; i < DENY_COUNT; i++) {
+    for (int i = DENY_UNDECIDED + 1; i < DENY_DID_OFF; i++) { /* verify_did_test.c has the rest */
         if (!reached[i]) {
             fail_msg("nobody reaches %s", deny_reason_name((enum deny_reason)i));
         }

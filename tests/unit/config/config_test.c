@@ -261,12 +261,12 @@ static void variables_without_effect_come_from_file_and_environment(void **state
     const char *environment[] = {"REDIS_URL=redis://localhost", "MAX_TOKENS_PER_MIN=null", NULL};
     struct config config;
     struct failure failure = {""};
-    assert_int_equal(load(&config, "MEM_BACKEND=weaviate\n", environment, NULL, &failure),
+    assert_int_equal(load(&config, "USAGE_METERING=openmeter\n", environment, NULL, &failure),
                      STATUS_OK);
-    assert_true(config.without_effect[WITHOUT_EFFECT_MEM_BACKEND]);
+    assert_true(config.without_effect[WITHOUT_EFFECT_USAGE_METERING]);
     assert_true(config.without_effect[WITHOUT_EFFECT_REDIS_URL]);
     assert_false(config.without_effect[WITHOUT_EFFECT_MAX_TOKENS_PER_MIN]);
-    assert_false(config.without_effect[WITHOUT_EFFECT_TEMPORAL_URL]);
+    assert_false(config.without_effect[WITHOUT_EFFECT_USAGE_BACKEND]);
     config_clear(&config);
 }
 
@@ -375,6 +375,14 @@ static void rules_between_options(void **state)
         {{"OIDC_ISSUER=https://a", "OIDC_AUD=,", NULL}, "OIDC_AUD"},
         {{"OIDC_ISSUER=https://a", "ATTACH_LOCAL=1", NULL}, "OIDC_AUD"},
         {{"OIDC_AUD=a", NULL}, "OIDC_ISSUER"},
+        {{NULL}, "DID_ALLOW and DID_AUD"},
+        {{"DID_ALLOW=did:key:*", "DID_AUD=a", NULL}, NULL},
+        {{"DID_ALLOW=did:key:*", "OIDC_AUD=a", NULL}, NULL},
+        {{"DID_ALLOW=did:key:*", "ATTACH_LOCAL=1", NULL}, NULL},
+        {{"DID_ALLOW=did:key:*", NULL}, "set DID_AUD"},
+        {{"DID_ALLOW=did:key:*", "DID_AUD=a", "OIDC_ISSUER=https://a", NULL}, "OIDC_AUD"},
+        {{"DID_AUD=a", NULL}, "nobody could log in"},
+        {{"DID_ALLOW=,", "DID_AUD=a", NULL}, "nobody could log in"},
         {{"ATTACH_LOCAL=1", "TLS_CERT=a", NULL}, "TLS_KEY"},
         {{"ATTACH_LOCAL=1", "TLS_KEY=a", NULL}, "TLS_CERT"},
         {{"ATTACH_LOCAL=1", "TLS_KEY=a", "TLS_CERT=b", NULL}, NULL},

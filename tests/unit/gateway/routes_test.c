@@ -11,12 +11,12 @@
 
 #include <cmocka.h>
 
-static struct slice rest;
+static struct route_parts parts;
 
 static const struct route *find(enum route_listener listener, const char *method, const char *path,
                                 char ret_allow[route_allow_bytes])
 {
-    return route_find(listener, slice_from_string(method), slice_from_string(path), &rest,
+    return route_find(listener, slice_from_string(method), slice_from_string(path), &parts,
                       ret_allow);
 }
 
@@ -55,7 +55,7 @@ static void a_path_may_end_with_any_segment(void **state)
     char allow[route_allow_bytes];
     const struct route *route = find(ROUTE_PUBLIC, "GET", "/mem/events/abc", allow);
     assert_non_null(route);
-    assert_true(slice_equals(rest, SLICE("abc")));
+    assert_true(slice_equals(parts.segment, SLICE("abc")));
     assert_ptr_not_equal(find(ROUTE_PUBLIC, "DELETE", "/mem/events/abc", allow), route);
     assert_ptr_not_equal(find(ROUTE_PUBLIC, "GET", "/mem/events", allow), route);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {

@@ -52,7 +52,7 @@ static enum step_result answer_at_length(struct request *request)
     for (size_t i = 0; i < 200000; i++) {
         buffer_append_byte(&text, (char)('a' + i % 26));
     }
-    return answer_text(request, 200, SLICE("text/plain"), &text);
+    return answer_buffer(request, 200, SLICE("text/plain"), &text);
 }
 
 static enum source_result three_pieces(struct request *request, struct slice *ret_bytes)

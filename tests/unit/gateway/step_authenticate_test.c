@@ -84,6 +84,25 @@ static void each_denial_has_its_status_challenge_and_reason(void **state)
     scene_end(&scene);
 }
 
+/* {"alg":"EdDSA"} . {"iss":"did:web:b.example"} . 64 zero bytes */
+#define DID_TOKEN                                                                                  \
+    "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJkaWQ6d2ViOmIuZXhhbXBsZSJ9."                                   \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void a_did_that_may_not_call_is_forbidden(void **state)
+{
+    static const char *const flags[] = {"--did-allow=did:web:a.example", NULL};
+    struct scene scene;
+    scene_begin(&scene, flags);
+    struct request *request = caller(&scene, "Authorization: Bearer " DID_TOKEN "\r\n");
+    assert_int_equal(step_authenticate(request), STEP_ANSWER);
+    assert_int_equal(fake_codec_seen.status, 403);
+    assert_int_equal(fake_codec_count(BEARER ", error=\"insufficient_scope\""), 1);
+    assert_string_equal(request->reason, "did_not_allowed");
+    scene_drop(request);
+    scene_end(&scene);
+}
+
 static void public_routes_look_at_no_token(void **state)
 {
     struct scene scene;
@@ -212,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_denial_has_its_status_challenge_and_reason),
+        cmocka_unit_test(a_did_that_may_not_call_is_forbidden),
         cmocka_unit_test(public_routes_look_at_no_token),
         cmocka_unit_test(a_remembered_token_gives_an_identity_of_its_own),
         cmocka_unit_test(a_signature_is_checked_once),

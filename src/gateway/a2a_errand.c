@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * a2a_errand.c - see a2a_errand.h. */
+#include "gateway/a2a_errand.h"
+
+#include "gateway/answer.h"
+
+#include <stdlib.h>
+
+enum { a2a_stream_text_bytes_max = 160 * 1024 * 1024 };
+
+struct a2a_stream {
+    struct a2a_watch watch;
+    struct gateway *gateway;
+    struct request *request; /* NULL: the client has left */
+    a2a_stream_write *write;
+    struct buffer text; /* not sent yet */
+    size_t sent;
+    bool watches; /* events come until one says that it is the last */
+    bool ended;   /* nothing more is to be sent */
+};
+
+struct a2a_errand {
+    struct errand errand;
+    struct a2a_call *call;
+    a2a_errand_finish *finish;
+};
+
+static void a2a_stream_free(struct a2a_stream *stream)
+{
+    buffer_clear(&stream->text);
+    free(stream);
+}
+
+/* The call was answered so that no events will come. */
+static void a2a_stream_hears_nothing(struct a2a_stream *stream)
+{
+    stream->watches = false;
+    stream->ended = true;
+    stream->gateway->errands_out--; /* the errand that brought the answer is still counted */
+    if (stream->request == NULL) {
+        a2a_stream_free(stream);
+    }
+}
+
+static void a2a_errand_done(struct a2a_call *call)
+{
+    errand_return(call->context);
+}
+
+static enum step_result a2a_errand_finished(struct request *request, struct errand *errand)
+{
+    struct a2a_errand *a2a = (struct a2a_errand *)errand;
+    return a2a->finish(request, a2a->call);
+}
+
+static void a2a_errand_release(struct errand *errand)
+{
+    struct a2a_errand *a2a = (struct a2a_errand *)errand;
+    const struct a2a_call *call = a2a->call;
+    if (call->watch != NULL && (call->job.outcome != A2A_OK || call->was_over)) {
+        a2a_stream_hears_nothing(call->watch->context);
+    }
+    a2a_call_free(a2a->call);
+    free(a2a);
+}
+
+/* A trace context that can be passed on (W3C Trace Context 3.2), or nothing. */
+static struct slice a2a_errand_traceparent(const struct request *request)
+{
+    enum { traceparent_length = 55 };
+    for (size_t i = 0; i < request->head.fields_count; i++) {
+        const struct field *field = &request->head.fields[i];
+        if (field->id == FIELD_OTHER &&
+            slice_equals_ignoring_case(field->name, SLICE("traceparent")) &&
+            field->value.length == traceparent_length) {
+            return field->value;
+        }
+    }
+    return slice_make(NULL, 0);
+}
+
+static bool a2a_errand_own(struct a2a_call *call, const struct request *request)
+{
+    struct arena *arena = &call->job.arena;
+    struct task *task = &call->job.task;
+    const struct identity *identity = &request->identity;
+    task->hops = identity->actors_count;
+    return arena_copy(arena, identity->issuer, &task->owner.issuer) &&
+           arena_copy(arena, identity->subject, &task->owner.subject) &&
+           arena_copy(arena, identity->user, &task->owner.user) &&
+           arena_copy(arena, identity->actors, &task->actors) &&
+           arena_copy(arena, request->session, &task->session) &&
+           arena_copy(arena, request->request_id, &task->request_id) &&
+           arena_copy(arena, a2a_errand_traceparent(request), &task->traceparent);
+}
+
+struct a2a_call *a2a_errand_create(struct request *request, enum a2a_action action,
+                                   a2a_errand_finish *finish)
+{
+    struct a2a_errand *errand = calloc(1, sizeof(*errand));
+    struct a2a_call *call = NULL;
+    if (errand != NULL) {
+        call = a2a_call_create(action, a2a_errand_done, errand);
+    }
+    if (call == NULL || !a2a_errand_own(call, request)) {
+        a2a_call_free(call);
+        free(errand);
+        answer_detail(request, 503, "out_of_memory", "out of memory");
+        return NULL;
+    }
+    errand->call = call;
+    errand->finish = finish;
+    errand->errand.finish = a2a_errand_finished;
+    errand->errand.release = a2a_errand_release;
+    return call;
+}
+
+enum step_result a2a_errand_send(struct request *request, struct a2a_call *take_call)
+{
+    errand_begin(take_call->context, request);
+    a2a_run(request->gateway->process->a2a, take_call);
+    return STEP_WAIT;
+}
+
+enum step_result a2a_errand_drop(struct a2a_call *take_call)
+{
+    a2a_errand_release(take_call->context);
+    return STEP_ANSWER;
+}
+
+/* ---- streams ---- */
+
+static void a2a_stream_delivered(void *receiver, struct letter *letter)
+{
+    struct gateway *gateway = receiver;
+    struct a2a_event *event = (struct a2a_event *)letter;
+    struct a2a_stream *stream = event->context;
+    struct request *request = stream->request;
+    bool is_over = event->is_over;
+    if (request != NULL && event->has_task && !stream->ended) {
+        stream->ended = stream->write(request, event, &stream->text);
+    }
+    a2a_event_free(event);
+    if (is_over) {
+        stream->watches = false;
+        stream->ended = true;
+    }
+    if (request != NULL && request->replied) {
+        request_wake(request); /* its end may free the stream, unless it still watches */
+    } else if (request == NULL && is_over) {
+        a2a_stream_free(stream);
+    }
+    if (is_over) {
+        gateway_errand_over(gateway);
+    }
+}
+
+/* On another thread. */
+static void a2a_stream_changed(struct a2a_watch *watch, struct a2a_event *take_event)
+{
+    struct a2a_stream *stream = watch->context;
+    take_event->letter = (struct letter){.deliver = a2a_stream_delivered};
+    if (!mailbox_post(&stream->gateway->worker.mailbox, &take_event->letter)) {
+        abort(); /* never: the box stays open while a watch is open */
+    }
+}
+
+/* The request is being freed. */
+static void a2a_stream_over(struct request *request)
+{
+    struct a2a_stream *stream = request->answer_state;
+    stream->request = NULL;
+    if (!stream->watches) {
+        a2a_stream_free(stream);
+        return;
+    }
+    a2a_unwatch(request->gateway->process->a2a, stream->watch.id);
+}
+
+struct a2a_stream *a2a_stream_create(struct request *request, struct a2a_call *call,
+                                     a2a_stream_write *write)
+{
+    struct a2a_stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        return NULL;
+    }
+    stream->gateway = request->gateway;
+    stream->request = request;
+    stream->write = write;
+    stream->watches = true;
+    stream->watch.changed = a2a_stream_changed;
+    stream->watch.context = stream;
+    buffer_init(&stream->text, a2a_stream_text_bytes_max);
+    call->watch = &stream->watch;
+    request->answer_state = stream;
+    request->answer_over = a2a_stream_over;
+    request->gateway->errands_out++; /* until the last event */
+    return stream;
+}
+
+struct buffer *a2a_stream_text(struct a2a_stream *stream)
+{
+    return &stream->text;
+}
+
+enum source_result a2a_stream_source(struct request *request, struct slice *ret_bytes)
+{
+    struct a2a_stream *stream = request->answer_state;
+    enum { piece_bytes = 64 * 1024 };
+    if (stream->text.failed) {
+        return SOURCE_BROKEN;
+    }
+    struct slice rest = slice_after(buffer_slice(&stream->text), stream->sent);
+    if (rest.length == 0) {
+        buffer_clear(&stream->text);
+        stream->sent = 0;
+        return stream->ended ? SOURCE_END : SOURCE_WAITS;
+    }
+    rest.length = rest.length > piece_bytes ? piece_bytes : rest.length;
+    stream->sent += rest.length;
+    *ret_bytes = rest;
+    return SOURCE_BYTES;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * schema_memory.c - the tables of memory: events, the outbox of events on their way to a remote
+ * backend, and those it refused for ever. mem/event_rows.c reads and writes them.
+ *
+ * `seq` of an event is its time: microseconds, shifted by ten bits of its id, so that the order of
+ * rows is the order of reading and no index needs the time (mem/event_rows.h). In the outbox it
+ * counts arrivals. events_text keeps which words are in which row and nothing else: neither places
+ * nor sizes nor the text again. */
+#include "store/schema.h"
+
+extern const char schema_memory[];
+
+#define EVENT_TABLE_COLUMNS                                                                        \
+    " id BLOB NOT NULL,"                                                                           \
+    " owner INTEGER NOT NULL,"                                                                     \
+    " timestamp_us INTEGER NOT NULL,"                                                              \
+    " bytes INTEGER NOT NULL,"                                                                     \
+    " flags INTEGER NOT NULL,"                                                                     \
+    " event TEXT,"                                                                                 \
+    " session TEXT,"                                                                               \
+    " task TEXT,"                                                                                  \
+    " user TEXT,"                                                                                  \
+    " state TEXT,"                                                                                 \
+    " run_id TEXT,"                                                                                \
+    " level TEXT,"                                                                                 \
+    " agent TEXT,"                                                                                 \
+    " request_id TEXT,"                                                                            \
+    " model TEXT,"                                                                                 \
+    " finish_reason TEXT,"                                                                         \
+    " tokens_in INTEGER,"                                                                          \
+    " tokens_out INTEGER,"                                                                         \
+    " status INTEGER,"                                                                             \
+    " started_us INTEGER,"                                                                         \
+    " first_token_us INTEGER,"                                                                     \
+    " ended_us INTEGER,"                                                                           \
+    " prompt TEXT,"                                                                                \
+    " completion TEXT,"                                                                            \
+    " message TEXT,"                                                                               \
+    " payload TEXT,"                                                                               \
+    " result TEXT"
+
+const char schema_memory[] =
+    "CREATE TABLE owners("
+    " id INTEGER PRIMARY KEY,"
+    " issuer TEXT NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " UNIQUE(issuer, subject));"
+    "CREATE TABLE events(seq INTEGER PRIMARY KEY," EVENT_TABLE_COLUMNS ");"
+    "CREATE UNIQUE INDEX events_by_id ON events(id);"
+    /* seq stands at the end of each index by itself */
+    "CREATE INDEX events_by_owner ON events(owner);"
+    "CREATE INDEX events_by_session ON events(owner, session) WHERE session IS NOT NULL;"
+    "CREATE INDEX events_by_task ON events(owner, task) WHERE task IS NOT NULL;"
+    "CREATE INDEX events_by_kind ON events(owner, event) WHERE event <> 'exchange';"
+    "CREATE VIRTUAL TABLE events_text"
+    " USING fts5(text, content='', detail=none, columnsize=0, tokenize='unicode61');"
+    "INSERT INTO events_text(events_text, rank) VALUES('automerge', 16);"
+    "INSERT INTO events_text(events_text, rank) VALUES('crisismerge', 64);"
+    "CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_TABLE_COLUMNS ");"
+    "CREATE UNIQUE INDEX outbox_by_id ON outbox(id);"
+    "CREATE INDEX outbox_by_owner ON outbox(owner);"
+    "CREATE TABLE outbox_rejected(seq INTEGER PRIMARY KEY," EVENT_TABLE_COLUMNS ");"
+    "CREATE INDEX outbox_rejected_by_owner ON outbox_rejected(owner);"
+    /* what waits, without counting rows */
+    "CREATE TABLE outbox_total(id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " events INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+    "INSERT INTO outbox_total(id, events, bytes) VALUES (1, 0, 0);"
+    "CREATE TRIGGER outbox_added AFTER INSERT ON outbox"
+    " BEGIN UPDATE outbox_total SET events = events + 1, bytes = bytes + new.bytes; END;"
+    "CREATE TRIGGER outbox_removed AFTER DELETE ON outbox"
+    " BEGIN UPDATE outbox_total SET events = events - 1, bytes = bytes - old.bytes; END;";

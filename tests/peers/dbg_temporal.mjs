@@ -1,0 +1,12 @@
+import { startTemporalServer } from './harness/temporal_server.mjs';
+import { startDriver } from './harness/temporal_driver.mjs';
+import { Program } from './harness/program.mjs';
+import { cpSync, symlinkSync, mkdtempSync } from 'node:fs';
+const ends=[]; const scope={after:f=>ends.push(f)};
+const t=await startTemporalServer(scope);
+const orig=t.take.bind(t); t.take=async(m,c)=>{ try{ const r=await orig(m,c); console.log(m, JSON.stringify(c.request).slice(0,300), '->', JSON.stringify(r).slice(0,200)); return r;}catch(e){console.log(m,'ERR',e.code,e.details);throw e;} };
+const d=mkdtempSync('/tmp/tw-'); cpSync('/work/main/examples/temporal',d,{recursive:true}); symlinkSync(process.cwd()+'/node_modules',d+'/node_modules');
+const w=new Program(process.execPath,['worker.mjs'],{PATH:process.env.PATH,HOME:process.env.HOME,TEMPORAL_URL:t.address},d);
+await w.lineLike(/worker ready/);
+const dr=startDriver(scope,t.address,{taskId:'t1',input:[{role:'user',content:'a b c'}],timeoutMs:8000});
+console.log(await dr.outcome); console.log(w.text()); console.log(t.workerFailures); process.exit();
