@@ -620,10 +620,9 @@ static void recover_stepped(struct errand *errand)
     } else if (is_failed) {
         a2a->has_failed = true;
         held_release(a2a, true);
-        timer_set(a2a,
-                  recover_retry_ms); /* from the first one again: nothing is queued twice, as */
+        timer_set(a2a, recover_retry_ms);
     } else {
-        recover_step(a2a, last);
+        recover_step(a2a);
     }
 }
 
