@@ -18,7 +18,7 @@ enum {
 size_t inputs_accepted;
 
 static const char *const algorithm_names[] = {
-#define ALGORITHM(text, method_name, key_name, hash_name) text,
+#define ALGORITHM(text, method_name, key_name, hash_name, whose_name) text,
 #include "auth/algorithms.def"
 #undef ALGORITHM
 };
@@ -52,7 +52,8 @@ static void check_no_forgery(struct jwk *key, const struct algorithm *algorithm)
 static void find_all(struct jwks *jwks, bool has_kid, struct slice kid, enum jwks_answer *answers)
 {
     for (size_t i = 0; i < algorithms_count; i++) {
-        const struct algorithm *algorithm = algorithm_find(slice_from_string(algorithm_names[i]));
+        const struct algorithm *algorithm =
+            algorithm_find_any(slice_from_string(algorithm_names[i]));
         struct jwk *key = NULL;
         assert(algorithm != NULL);
         answers[i] = jwks_find(jwks, has_kid, kid, algorithm, &key);

@@ -246,14 +246,15 @@ static void append_cut(struct buffer *message, struct slice text)
 static enum temporal_end describe_result(struct slice payloads, struct buffer *result,
                                          struct buffer *message)
 {
-    struct slice payload;
+    struct slice payload = {0};
     struct json_value value;
     struct failure failure;
-    if (!protobuf_is_sound(payloads)) {
+    bool has_payload = protobuf_find_bytes(payloads, 1, &payload);
+    if (!protobuf_is_sound(payloads) || !protobuf_is_sound(payload)) {
         buffer_append_string(message, "the workflow's result cannot be read");
         return TEMPORAL_FAILED;
     }
-    if (!protobuf_find_bytes(payloads, 1, &payload)) {
+    if (!has_payload) {
         buffer_append_string(result, "null");
         return TEMPORAL_COMPLETED;
     }

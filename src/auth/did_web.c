@@ -77,21 +77,27 @@ static struct document *document_find(struct did_webs *webs, struct slice did)
     return document;
 }
 
-/* Makes room by letting the idle one go that was not asked for the longest time. */
+/* Makes room by letting the idle one go that was not asked for the longest time, one without keys
+ * if there is any: whoever makes up DIDs pushes no document out. */
 static bool documents_make_room(struct did_webs *webs)
 {
-    struct document *document = webs->oldest;
+    struct document *leaves = NULL;
     if (webs->documents_count < did_web_documents_max) {
         return true;
     }
-    while (document != NULL && document->fetch != NULL) {
-        document = document->newer;
+    for (struct document *document = webs->oldest; document != NULL; document = document->newer) {
+        if (document->fetch == NULL && document->keys.length == 0) {
+            leaves = document;
+            break;
+        }
+        if (document->fetch == NULL && leaves == NULL) {
+            leaves = document;
+        }
     }
-    if (document == NULL) {
-        return false;
+    if (leaves != NULL) {
+        document_free(leaves);
     }
-    document_free(document);
-    return true;
+    return leaves != NULL;
 }
 
 static struct document *document_create(struct did_webs *webs, struct slice did)

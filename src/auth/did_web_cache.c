@@ -78,15 +78,19 @@ struct jwks *did_web_cache_find(struct did_web_cache *cache, struct slice did)
     return cache->entries[place]->jwks;
 }
 
-static size_t entry_oldest(const struct did_web_cache *cache)
+/* Those without keys go first: whoever makes up DIDs pushes nobody out who has some. */
+static size_t entry_to_leave(const struct did_web_cache *cache)
 {
-    size_t oldest = 0;
+    size_t leaves = 0;
     for (size_t i = 1; i < cache->count; i++) {
-        if (cache->entries[i]->used < cache->entries[oldest]->used) {
-            oldest = i;
+        const struct entry *entry = cache->entries[i];
+        const struct entry *other = cache->entries[leaves];
+        bool is_older = entry->used < other->used;
+        if ((entry->jwks == NULL) == (other->jwks == NULL) ? is_older : entry->jwks == NULL) {
+            leaves = i;
         }
     }
-    return oldest;
+    return leaves;
 }
 
 void did_web_cache_insert(struct did_web_cache *cache, struct slice did, struct jwks *take_jwks,
@@ -106,7 +110,7 @@ void did_web_cache_insert(struct did_web_cache *cache, struct slice did, struct 
                             .length = did.length};
     memcpy(entry->did, did.data, did.length);
     if (cache->count == cache->entries_max) {
-        entry_remove(cache, entry_oldest(cache));
+        entry_remove(cache, entry_to_leave(cache));
     }
     cache->entries[cache->count++] = entry;
     cache->earliest_ms = expires_ms < cache->earliest_ms ? expires_ms : cache->earliest_ms;

@@ -3,8 +3,8 @@
  * did_web_cache.h - the did:web documents that one worker knows, as key sets ready to verify with.
  *
  * It asks for nothing (gateway/did_wait.c) and knows no clock: times are the caller's, in
- * milliseconds of a clock that only moves forward. Bounded; what was not used for longest goes.
- * Owning worker only. */
+ * milliseconds of a clock that only moves forward. Bounded; those without keys go first,
+ * then what was not used for longest. Owning worker only. */
 #ifndef AG_AUTH_DID_WEB_CACHE_H
 #define AG_AUTH_DID_WEB_CACHE_H
 

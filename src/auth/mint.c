@@ -118,6 +118,20 @@ static void append_actors(struct buffer *buffer, const struct slice *actors, siz
     }
 }
 
+static void append_owner(struct buffer *buffer, const struct mint_delegation *what)
+{
+    if (what->owner_subject.length == 0) {
+        return;
+    }
+    buffer_append_string(buffer, ",\"attach\":{\"iss\":");
+    buffer_append_json_string(buffer, what->owner_issuer);
+    buffer_append_string(buffer, ",\"sub\":");
+    buffer_append_json_string(buffer, what->owner_subject);
+    buffer_append_string(buffer, ",\"session\":");
+    buffer_append_json_string(buffer, what->session);
+    buffer_append_byte(buffer, '}');
+}
+
 static void append_claims(struct buffer *buffer, const struct mint_delegation *what, int64_t now_s,
                           int64_t lifetime_s)
 {
@@ -134,6 +148,7 @@ static void append_claims(struct buffer *buffer, const struct mint_delegation *w
     append_base64url(buffer, slice_make((const char *)id, sizeof(id)));
     buffer_append_byte(buffer, '"');
     append_actors(buffer, what->actors, what->actors_count);
+    append_owner(buffer, what);
     buffer_append_byte(buffer, '}');
 }
 

@@ -41,10 +41,16 @@ struct mint_delegation {
     const struct slice *actors; /* names of agents; the one that gets the token first, then who
                                    called it, and so on; none: no act claim */
     size_t actors_count;
+    /* Whose rows and tasks the agent reaches, so that what it does for the user is the user's:
+     * identity.issuer and identity.subject of the user, empty for a token of local mode. */
+    struct slice owner_issuer;
+    struct slice owner_subject;
+    struct slice session; /* of the call that the agent answers; may be empty */
 };
 
 /* Appends a compact JWS: iss, sub, aud, iat, exp, jti, and act nested as deep as there are actors.
- * STATUS_INVALID for a text that is empty or too long, or too many actors. */
+ * With an owner also attach, {"iss","sub","session"}, which delegated.h reads. STATUS_INVALID for a
+ * text that is empty or too long, or too many actors. */
 enum status mint_append_delegated(const struct mint *mint, const struct mint_delegation *what,
                                   int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
                                   struct failure *reterr) MUST_CHECK;

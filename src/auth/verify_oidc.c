@@ -9,6 +9,7 @@
 #include "auth/verifier.h"
 
 #include "auth/claims.h"
+#include "auth/delegated.h"
 #include "auth/issuer_name.h"
 #include "auth/members.h"
 
@@ -179,6 +180,9 @@ static enum deny_reason claims_check(const struct trust *trust, const struct unv
     if (reason == DENY_UNDECIDED) {
         reason = subject_read(claims[claim_sub], arena, &out->identity.subject);
     }
+    if (reason == DENY_UNDECIDED && issuer->proof == IDENTITY_DELEGATED) {
+        return delegated_read(token->claims, arena, &out->identity);
+    }
     if (reason == DENY_UNDECIDED) {
         reason =
             user_make(trust, out->issuer_index, out->identity.subject, arena, &out->identity.user);
@@ -213,6 +217,8 @@ struct verification verify_oidc(struct trust *trust, const struct unverified *to
         return verification_denied(out.reason);
     }
     out.identity.proof = issuer->proof;
-    out.identity.issuer = issuer->issuer.length > 0 ? issuer->issuer : claimed;
+    if (issuer->proof != IDENTITY_DELEGATED) {
+        out.identity.issuer = issuer->issuer.length > 0 ? issuer->issuer : claimed;
+    }
     return out;
 }

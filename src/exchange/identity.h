@@ -11,6 +11,8 @@ enum identity_proof {
     IDENTITY_OIDC,
     IDENTITY_LOCAL, /* a token signed by this gateway's own key */
     IDENTITY_DID,   /* a token signed by the key of a DID; issuer, subject and user are the DID */
+    IDENTITY_DELEGATED, /* a token that this gateway gave an agent, to act for the user named here
+                         */
 };
 
 /* The owner of a row is (issuer, subject), never the subject alone: two issuers may use the same
@@ -21,6 +23,11 @@ struct identity {
     struct slice subject; /* whole, escapes resolved, never cut */
     struct slice user; /* the form X-Attach-User carries: escaped, "issuer|subject" for all but the
                           first issuer */
+    /* IDENTITY_DELEGATED alone: */
+    struct slice session; /* in which the agent was called; empty: none */
+    struct slice actors;  /* the agents it passed through, as a JSON array of names, the one that
+                             holds the token first */
+    unsigned actors_count;
 };
 
 #endif

@@ -8,6 +8,8 @@
 #include "gateway/answer.h"
 #include "gateway/control.h"
 #include "gateway/did_documents.h"
+#include "gateway/errand.h"
+#include "gateway/replay_guard.h"
 #include "gateway/routes.h"
 #include "gateway/steps.h"
 
@@ -58,9 +60,12 @@ static bool authenticate_keep_identity(struct request *request, const struct ide
 {
     struct arena *arena = &request->arena;
     request->identity.proof = identity->proof;
+    request->identity.actors_count = identity->actors_count;
     return arena_copy(arena, identity->issuer, &request->identity.issuer) &&
            arena_copy(arena, identity->subject, &request->identity.subject) &&
-           arena_copy(arena, identity->user, &request->identity.user);
+           arena_copy(arena, identity->user, &request->identity.user) &&
+           arena_copy(arena, identity->session, &request->identity.session) &&
+           arena_copy(arena, identity->actors, &request->identity.actors);
 }
 
 static enum step_result authenticate_accept(struct request *request,
@@ -89,6 +94,11 @@ static void authenticate_link(struct request *request, struct key_wait *wait)
 
 void step_authenticate_cancel(struct request *request)
 {
+    if (request->errand != NULL) {
+        errand_abandon(request->errand);
+        request->errand = NULL;
+        return;
+    }
     struct key_wait *wait = request->keys_wait;
     if (wait == NULL) {
         return;
@@ -172,6 +182,29 @@ void step_authenticate_wake_all(struct key_wait *wait)
     }
 }
 
+/* ---- tokens that may be used once ---- */
+
+static enum step_result authenticate_once(struct request *request,
+                                          const struct verification *verification)
+{
+    if (!authenticate_keep_identity(request, &verification->identity) ||
+        !replay_guard_ask(request, verification)) {
+        request->identity = (struct identity){0};
+        return authenticate_deny(request, DENY_REPLAY_UNAVAILABLE);
+    }
+    return STEP_WAIT;
+}
+
+static enum step_result authenticate_asked_once(struct request *request)
+{
+    enum deny_reason reason = replay_guard_take(request);
+    if (reason == DENY_UNDECIDED) {
+        return STEP_NEXT;
+    }
+    request->identity = (struct identity){0};
+    return authenticate_deny(request, reason);
+}
+
 enum step_result step_authenticate(struct request *request)
 {
     struct gateway *gateway = request->gateway;
@@ -180,6 +213,12 @@ enum step_result step_authenticate(struct request *request)
     struct cached_session *session = NULL;
     if (request->route->authentication == ROUTE_NOBODY) {
         return STEP_NEXT;
+    }
+    if (request->errand_returned != NULL) {
+        return authenticate_asked_once(request);
+    }
+    if (request->errand != NULL) {
+        return STEP_WAIT;
     }
     if (!bearer_find(request->head.fields, request->head.fields_count, &token, &reason)) {
         return authenticate_deny(request, reason);
@@ -200,9 +239,10 @@ enum step_result step_authenticate(struct request *request)
     switch (verification.verdict) {
     case VERDICT_ACCEPTED:
         metric_add(&gateway->metrics, METRIC_tokens_verified, 1);
-        if (!verification.has_replay_id || gateway->config->did_replay != DID_REPLAY_DENY) {
-            token_cache_insert(gateway->token_cache, token, &verification);
+        if (replay_guard_applies(request, &verification)) {
+            return authenticate_once(request, &verification);
         }
+        token_cache_insert(gateway->token_cache, token, &verification);
         return authenticate_accept(request, &verification.identity);
     case VERDICT_NEEDS_KEYS:
         return verification.did.length > 0 ? authenticate_await_document(request, &verification)

@@ -62,6 +62,10 @@ enum step_result step_stamp_identity(struct request *request)
     if (field != NULL) {
         agent = field->value;
     }
+    if (!stamp_identity_named_session(request, &name) && request->identity.session.length > 0) {
+        request->session = request->identity.session; /* an agent goes on in its user's session */
+        return STEP_NEXT;
+    }
     bool made = stamp_identity_named_session(request, &name)
                     ? session_id_make(request->identity.user, name, request->session_digits)
                     : stamp_identity_from_agent(request, agent);

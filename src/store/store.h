@@ -42,8 +42,8 @@ struct store_job {
      * frees nothing it needs again. No CREATE (that is for migrations), no BEGIN, no deferred
      * constraints. Reading jobs must be short: a snapshot keeps the log from being reused. */
     enum status (*run)(struct store_job *job, struct database *database, struct failure *reterr);
-    /* On the store's thread, exactly once: for a writing job after the commit is on disk, or after
-     * it is certain that nothing was written. STATUS_LIMIT: the disk is full. STATUS_IO: the disk
+    /* On the store's thread, exactly once: for a writing job after the commit is on disk, or when
+     * it failed (see above). STATUS_LIMIT: the disk is full. STATUS_IO: the disk
      * or the database refuses. Takes the job. Must not block; it posts a letter, as a rule. */
     void (*done)(struct store_job *job, enum status status, const struct failure *failure);
     size_t bytes; /* what it holds, counted against the queue's cap until done; must not change */

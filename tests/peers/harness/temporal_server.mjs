@@ -280,6 +280,7 @@ export class TemporalServer {
       taskToken: Buffer.from(`${run.start.workflowId}\n${run.runId}`),
       workflowExecution: { workflowId: run.start.workflowId, runId: run.runId },
       workflowType: run.start.workflowType,
+      workflowExecutionTaskQueue: run.start.taskQueue,
       startedEventId: 3,
       attempt: 1,
       history: run.history(),

@@ -99,6 +99,23 @@ static void the_least_used_makes_room(void **state)
     did_web_cache_free(cache);
 }
 
+static void those_without_keys_go_first(void **state)
+{
+    struct did_web_cache *cache = did_web_cache_create(3);
+    char did[32];
+    did_web_cache_insert(cache, SLICE("did:web:x"), keys(), 0, 100);
+    did_web_cache_insert(cache, SLICE("did:web:y"), keys(), 0, 100);
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(did, sizeof(did), "did:web:%u", i);
+        did_web_cache_insert(cache, slice_from_string(did), NULL, 0, 100);
+        assert_true(did_web_cache_answered(cache, slice_from_string(did), 0, 1));
+    }
+    assert_non_null(did_web_cache_find(cache, SLICE("did:web:x")));
+    assert_non_null(did_web_cache_find(cache, SLICE("did:web:y")));
+    assert_int_equal(did_web_cache_count(cache), 3);
+    did_web_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +123,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_not_asked_for_again_at_once),
         cmocka_unit_test(what_is_too_old_goes_and_is_told),
         cmocka_unit_test(the_least_used_makes_room),
+        cmocka_unit_test(those_without_keys_go_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

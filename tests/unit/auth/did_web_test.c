@@ -538,6 +538,26 @@ static void documents_kept_are_capped(void **state)
     scene_end(&scene);
 }
 
+/* DIDs that somebody makes up push no document out that is there. */
+static void documents_without_keys_go_first(void **state)
+{
+    struct scene scene;
+    char did[96];
+    scene_begin(&scene);
+    scene.settings.cooldown_ms = watchdog_ms;
+    scene_go(&scene);
+    assert_true(scene_ask(&scene, scene.did)->has_keys);
+    scene.hosts[0] = SLICE("elsewhere");
+    for (unsigned i = 0; i <= did_web_documents_max; i++) {
+        snprintf(did, sizeof(did), "%s:%u", scene.did, i);
+        assert_true(scene_ask(&scene, did)->fetch_ended);
+    }
+    const struct outcome *outcome = scene_ask(&scene, scene.did);
+    assert_true(outcome->has_keys);
+    assert_false(outcome->fetch_ended);
+    scene_end(&scene);
+}
+
 static int begin_all(void **state)
 {
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
@@ -564,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_silent_host_costs_the_deadline),
         cmocka_unit_test(fetches_at_once_are_capped),
         cmocka_unit_test(documents_kept_are_capped),
+        cmocka_unit_test(documents_without_keys_go_first),
     };
     return cmocka_run_group_tests(tests, begin_all, end_all);
 }

@@ -24,8 +24,9 @@
 enum {
     arena_bytes_max = 256 * 1024 * 1024,
     timeout_ms = 60000,
-    base_us = 1755079200000000, /* 2025-08-13T10:00:00Z */
 };
+
+static const int64_t base_us = 1755079200000000; /* 2025-08-13T10:00:00Z */
 
 /* One backend under test. */
 struct subject {
@@ -162,10 +163,22 @@ static struct event event_of(struct slice owner, int64_t timestamp_us)
     return event;
 }
 
+/* What the store does around the embedded backend: one fsync for many rows. */
+static void transaction(struct subject *subject, const char *sql)
+{
+    if (subject->database != NULL) {
+        sqlite3_stmt *statement = database_statement(subject->database, sql);
+        assert_non_null(statement);
+        assert_int_equal(database_run(subject->database, statement, NULL), STATUS_OK);
+    }
+}
+
 static void write_all(struct subject *subject, const struct event *events, size_t count)
 {
     struct failure failure = {.text = ""};
+    transaction(subject, "BEGIN IMMEDIATE");
     enum status status = subject->backend->write(subject->handle, events, count, &failure);
+    transaction(subject, "COMMIT");
     if (status != STATUS_OK) {
         print_error("%s: %s\n", subject->name, failure.text);
     }
@@ -175,6 +188,11 @@ static void write_all(struct subject *subject, const struct event *events, size_
 static struct backend_query query_of(struct slice owner)
 {
     return (struct backend_query){.issuer = issuer(), .subject = owner, .limit = 100};
+}
+
+static struct backend_query all_of(struct slice owner)
+{
+    return (struct backend_query){.issuer = issuer(), .subject = owner};
 }
 
 static struct event_page read_page(struct subject *subject, struct backend_query query)
@@ -200,7 +218,9 @@ static uint64_t erase(struct subject *subject, struct backend_query query)
 {
     struct failure failure = {.text = ""};
     uint64_t erased = 0;
+    transaction(subject, "BEGIN IMMEDIATE");
     enum status status = subject->backend->erase(subject->handle, &query, &erased, &failure);
+    transaction(subject, "COMMIT");
     if (status != STATUS_OK) {
         print_error("%s: %s\n", subject->name, failure.text);
     }
@@ -210,8 +230,8 @@ static uint64_t erase(struct subject *subject, struct backend_query query)
 
 static void erase_all(struct subject *subject)
 {
-    (void)erase(subject, query_of(alice()));
-    (void)erase(subject, query_of(bob()));
+    (void)erase(subject, all_of(alice()));
+    (void)erase(subject, all_of(bob()));
 }
 
 static void assert_same_text(struct slice wanted, struct slice found)
@@ -375,7 +395,7 @@ static void check_order(struct subject *subject)
     query.before_us = base_us - 1;
     memcpy(query.before_id, "ffffffff-ffff-ffff-ffff-ffffffffffff", sizeof(query.before_id));
     assert_int_equal(count_of(subject, query), 0);
-    assert_int_equal(erase(subject, query_of(alice())), count);
+    assert_int_equal(erase(subject, all_of(alice())), count);
     assert_int_equal(count_of(subject, query_of(alice())), 0);
     assert_int_equal(count_of(subject, query_of(bob())), 1);
     free(events);
@@ -458,9 +478,8 @@ static void check_words(struct subject *subject)
     assert_words(subject, "fo", 0);
     assert_words(subject, "quick elephant", 0);
     assert_words(subject, "another", 0);
-    static const char *const syntax[] = {"fox OR elephant", "fox | elephant",  "-elephant fox NEAR",
-                                         "NOT elephant",    "fox AND NOT dog", "fox*lephant",
-                                         "{prompt}: zebra"};
+    static const char *const syntax[] = {"fox OR elephant", "fox | elephant", "-elephant fox NEAR",
+                                         "NOT elephant",    "fox*lephant",    "{prompt}: zebra"};
     for (size_t i = 0; i < sizeof(syntax) / sizeof(*syntax); i++) {
         assert_words(subject, syntax[i], 0);
     }
@@ -699,7 +718,7 @@ static void check_none(struct subject *subject)
                      STATUS_UNSUPPORTED);
     assert_true(failure.text[0] != '\0');
     assert_int_equal(count_of(subject, query_of(alice())), 0);
-    assert_int_equal(erase(subject, query_of(alice())), 0);
+    assert_int_equal(erase(subject, all_of(alice())), 0);
     uint64_t erased = 1;
     assert_int_equal(subject->backend->expire(subject->handle, base_us, 1, &erased, NULL),
                      STATUS_OK);
