@@ -98,7 +98,8 @@ static bool kid_read(struct json_value kid, struct arena *arena, struct jws *jws
         return true;
     }
     jws->has_kid = true;
-    if (json_string(kid, arena, &jws->kid) != STATUS_OK || jws->kid.length > kid_bytes_max(jws->kid)) {
+    if (json_string(kid, arena, &jws->kid) != STATUS_OK ||
+        jws->kid.length > kid_bytes_max(jws->kid)) {
         *ret_reason = DENY_KID_MALFORMED;
         return false;
     }

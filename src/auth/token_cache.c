@@ -206,8 +206,8 @@ void token_cache_insert(struct token_cache *cache, struct slice token,
 {
     const struct identity *identity = &verification->identity;
     size_t bytes = sizeof(struct entry) + token.length + identity->issuer.length +
-                   identity->subject.length + identity->user.length +
-                   identity->session.length + identity->actors.length;
+                   identity->subject.length + identity->user.length + identity->session.length +
+                   identity->actors.length;
     if (verification->verdict != VERDICT_ACCEPTED || cache->entries_max == 0 ||
         bytes > cache->bytes_max / share_divisor) {
         return;

@@ -3,9 +3,7 @@
  * a2a_face.c - see a2a_face.h. */
 #include "gateway/a2a_face.h"
 
-#include "gateway/agent_cards.h"
 #include "gateway/answer.h"
-#include "http/query.h"
 
 static struct slice a2a_face_type(const struct a2a_face *face)
 {

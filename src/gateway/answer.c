@@ -14,6 +14,16 @@ enum {
     answer_piece_bytes = 64 * 1024, /* at once to the socket */
 };
 
+static bool answer_says_age(const struct field *fields, size_t fields_count)
+{
+    for (size_t i = 0; i < fields_count; i++) {
+        if (slice_equals(fields[i].name, SLICE("Cache-Control"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The head, with what every reply of ours carries. */
 static bool answer_head(struct request *request, struct reply_head *head, struct slice content_type,
                         const struct field *fields, size_t fields_count)
@@ -28,7 +38,9 @@ static bool answer_head(struct request *request, struct reply_head *head, struct
     if (content_type.length > 0) {
         all[count++] = (struct field){.name = SLICE("Content-Type"), .value = content_type};
     }
-    all[count++] = (struct field){.name = SLICE("Cache-Control"), .value = SLICE("no-store")};
+    if (!answer_says_age(fields, fields_count)) {
+        all[count++] = (struct field){.name = SLICE("Cache-Control"), .value = SLICE("no-store")};
+    }
     all[count++] = (struct field){.name = SLICE("X-Request-Id"), .value = request->request_id};
     if (request->session.length > 0) {
         all[count++] =
@@ -38,7 +50,8 @@ static bool answer_head(struct request *request, struct reply_head *head, struct
     count += cors_reply_fields(request, all + count);
     head->fields = all;
     head->fields_count = count;
-    head->has_body = head->status != 204 && !slice_equals(request->head.method, SLICE("HEAD"));
+    head->has_body = head->status != 204 && head->status != 304 &&
+                     !slice_equals(request->head.method, SLICE("HEAD"));
     request->status = head->status;
     request->replied = true;
     request->codec->reply_head(request, head);
@@ -54,7 +67,8 @@ static void answer_piece(struct request *request, struct slice bytes)
 void answer(struct request *request, unsigned status, struct slice content_type, struct slice body,
             const struct field *fields, size_t fields_count)
 {
-    struct reply_head head = {.status = status, .has_length = status != 204, .length = body.length};
+    struct reply_head head = {
+        .status = status, .has_length = status != 204 && status != 304, .length = body.length};
     if (answer_head(request, &head, content_type, fields, fields_count) && body.length > 0) {
         answer_piece(request, body);
     }

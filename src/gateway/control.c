@@ -3,6 +3,11 @@
  * control.c - see control.h. */
 #include "gateway/control.h"
 
+#include "a2a/a2a.h"
+#include "auth/mint.h"
+#include "base/clock.h"
+#include "base/json.h"
+
 #include "auth/did_web.h"
 #include "gateway/did_documents.h"
 
@@ -182,6 +187,100 @@ static enum status control_start_did_webs(struct control *control, struct failur
     return STATUS_OK;
 }
 
+/* ---- tasks ---- */
+
+static enum status control_mint(void *context, const struct a2a_delegation *delegation,
+                                struct buffer *token, struct failure *reterr)
+{
+    const struct process *process = ((struct control *)context)->process;
+    struct slice names[mint_actors_max];
+    struct json_value actors;
+    struct json_value actor;
+    struct arena arena;
+    size_t count = 0;
+    arena_init(&arena, (size_t)mint_actors_max * 1024);
+    if (json_parse(delegation->actors, JSON_DUPLICATES_UNCHECKED, &actors, reterr) == STATUS_OK) {
+        struct json_walk walk = json_walk_begin(actors);
+        while (count < mint_actors_max && json_walk_next(&walk, NULL, &actor) &&
+               json_string(actor, &arena, &names[count]) == STATUS_OK) {
+            count++;
+        }
+    }
+    const struct mint_delegation what = {
+        .issuer = process->self_url,
+        .subject = delegation->owner->user,
+        .audience = process->self_url,
+        .actors = names,
+        .actors_count = count,
+        .owner_issuer = delegation->owner->issuer,
+        .owner_subject = delegation->owner->subject,
+        .session = delegation->session,
+    };
+    enum status status =
+        mint_append_delegated(process->mint, &what, clock_wall_s(),
+                              (int64_t)(delegation->lifetime_ms / 1000), token, reterr);
+    arena_clear(&arena);
+    return status;
+}
+
+static void control_remembered(struct memory_job *job)
+{
+    memory_job_free(job); /* what could not be kept is counted by the bus */
+}
+
+static bool control_copy_event(struct memory_job *job, const struct event *event)
+{
+    job->events = arena_allocate_zeroed(&job->arena, 1, sizeof(*event));
+    if (job->events == NULL) {
+        return false;
+    }
+    struct event *copy = job->events;
+    job->events_count = 1;
+    memory_event_init(copy);
+    const struct {
+        const struct slice *from;
+        struct slice *to;
+    } texts[] = {
+        {&event->issuer, &copy->issuer},   {&event->subject, &copy->subject},
+        {&event->user, &copy->user},       {&event->session, &copy->session},
+        {&event->event, &copy->event},     {&event->task, &copy->task},
+        {&event->payload, &copy->payload}, {&event->state, &copy->state},
+        {&event->result, &copy->result},   {&event->request_id, &copy->request_id},
+        {&event->agent, &copy->agent},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].from->data != NULL && !arena_copy(&job->arena, *texts[i].from, texts[i].to)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void control_remember(void *context, const struct event *event)
+{
+    const struct process *process = ((struct control *)context)->process;
+    struct memory_job *job = memory_job_create(MEMORY_WRITE, control_remembered, NULL);
+    if (job == NULL || !control_copy_event(job, event)) {
+        memory_job_free(job);
+        return;
+    }
+    memory_run(process->memory, job);
+}
+
+enum status control_open_tasks(struct control *control, struct failure *reterr)
+{
+    const struct a2a_settings settings = {
+        .config = control->process->config,
+        .loop = &control->loop,
+        .store = control->process->store,
+        .fetcher = control->fetcher,
+        .mint = control_mint,
+        .remember = memory_keeps(control->process->memory) ? control_remember : NULL,
+        .context = control,
+    };
+    return a2a_open(&settings, &control->process->a2a, reterr);
+}
+
 /* ---- the store ---- */
 
 /* Says once what has changed: the threads that meet it do not speak. */
@@ -212,8 +311,9 @@ static void control_watch_store(uv_timer_t *timer)
 
 /* ---- the end ---- */
 
-static void control_close(struct control *control)
+static void control_close(void *context)
 {
+    struct control *control = context;
     uv_close((uv_handle_t *)&control->terminate, NULL);
     uv_close((uv_handle_t *)&control->interrupt, NULL);
     uv_close((uv_handle_t *)&control->drain, NULL);
@@ -226,7 +326,9 @@ static void control_worker_ended_delivered(void *receiver, struct letter *letter
 {
     struct control *control = receiver;
     free(letter);
-    if (--control->workers_running == 0) {
+    if (--control->workers_running == 0 && control->process->a2a != NULL) {
+        a2a_close(control->process->a2a, control_close, control);
+    } else if (control->workers_running == 0) {
         control_close(control);
     }
 }

@@ -15,6 +15,9 @@ struct control;
 enum status control_create(struct process *process, struct control **ret,
                            struct failure *reterr) MUST_CHECK;
 
+/* Before control_run, when it is known where the gateway listens: opens process->a2a. */
+enum status control_open_tasks(struct control *control, struct failure *reterr) MUST_CHECK;
+
 /* Begins to fetch keys and to listen to signals; returns when all workers have ended. */
 enum status control_run(struct control *control, struct failure *reterr) MUST_CHECK;
 

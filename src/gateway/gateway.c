@@ -88,8 +88,11 @@ static enum status gateway_make_trust(struct gateway *gateway, struct failure *r
     if (process->local_jwks.length == 0) {
         return STATUS_OK;
     }
-    return jwks_parse(process->local_jwks,
-                      &gateway->trust.issuers[process->remote_issuers_count].jwks, reterr);
+    enum status status = STATUS_OK; /* what comes behind the remote issuers has our own key */
+    for (size_t i = process->remote_issuers_count; i < count && status == STATUS_OK; i++) {
+        status = jwks_parse(process->local_jwks, &gateway->trust.issuers[i].jwks, reterr);
+    }
+    return status;
 }
 
 static enum status gateway_make_parts(struct gateway *gateway, struct failure *reterr)

@@ -23,6 +23,8 @@ struct connection;
 struct did_wait;
 struct request;
 struct path_rules;
+struct mint;
+struct a2a;
 
 /* The whole process, made before the workers start and read-only afterwards but for the atomics. */
 struct process {
@@ -35,13 +37,19 @@ struct process {
     struct trusted_issuer *issuers; /* without keys: each worker has its own copy */
     size_t issuers_count;
     size_t remote_issuers_count; /* the first ones, whose keys are fetched; a local one follows */
-    struct slice local_jwks;     /* empty without local mode */
-    struct trusted_dids dids;    /* without documents: each worker has its own; none allowed: off */
+    struct slice local_jwks;     /* the public half of our own key; empty until it is opened */
+    char local_jwks_text[1024];
+    struct trusted_dids dids; /* without documents: each worker has its own; none allowed: off */
     struct slice *dids_allowed;
     struct url public_url; /* host empty when PUBLIC_URL is not set */
     bool listens_on_loopback;
     bool admin_on_loopback;
     struct slice data_directory;
+    struct mint *mint;     /* the gateway's own key */
+    struct slice self_url; /* how others reach us, without a '/' at its end: PUBLIC_URL, or
+                              where we listen */
+    char self_text[320];
+    struct a2a *a2a;       /* NULL in tests that hand nothing over */
     struct store *store;   /* NULL in tests that keep nothing */
     struct memory *memory; /* likewise */
     struct control *control;

@@ -12,12 +12,12 @@
 #include "gateway/routes.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     process_workers_max = 256,
     process_store_readers = 2,
-    process_local_jwks_bytes_max = 4096,
 };
 
 /* ---- prepare ---- */
@@ -68,36 +68,70 @@ static enum status process_prepare_tls(struct process *process, struct failure *
                                         &process->tls_context, reterr);
 }
 
-/* The public half of the key in the data directory, made if there is none. */
-static enum status process_prepare_local(struct process *process, struct config *config,
-                                         struct failure *reterr)
+/* The key in the data directory, made if there is none: it signs what agents get, and in local mode
+ * what users have. */
+static enum status process_open_key(struct process *process, struct failure *reterr)
 {
-    struct slice directory;
-    struct mint *mint = NULL;
     struct buffer jwks;
-    enum status status = config_data_directory(config, &directory, reterr);
-    if (status == STATUS_OK) {
-        status = mint_open(directory.data, &mint, reterr);
+    if (process->mint != NULL) {
+        return STATUS_OK;
     }
+    enum status status = mint_open(process->data_directory.data, &process->mint, reterr);
     if (status != STATUS_OK) {
         return status;
     }
-    buffer_init(&jwks, process_local_jwks_bytes_max);
-    mint_append_jwks(mint, &jwks);
-    mint_free(mint);
-    bool copied =
-        !jwks.failed && arena_copy(&config->arena, buffer_slice(&jwks), &process->local_jwks);
-    buffer_clear(&jwks);
-    if (!copied) {
+    buffer_init(&jwks, sizeof(process->local_jwks_text));
+    mint_append_jwks(process->mint, &jwks);
+    if (jwks.failed) {
+        buffer_clear(&jwks);
         failure_set(reterr, "out of memory");
         return STATUS_NO_MEMORY;
     }
-    struct trusted_issuer *local = &process->issuers[process->issuers_count++];
-    local->issuer = SLICE(MINT_LOCAL_ISSUER);
-    local->proof = IDENTITY_LOCAL;
-    local->audiences = process->audiences;
-    local->audiences_count = process->audiences_count;
+    memcpy(process->local_jwks_text, jwks.data, jwks.length);
+    process->local_jwks = slice_make(process->local_jwks_text, jwks.length);
+    buffer_clear(&jwks);
     return STATUS_OK;
+}
+
+static void process_trust_local(struct process *process)
+{
+    process->issuers[process->issuers_count++] =
+        (struct trusted_issuer){.issuer = SLICE(MINT_LOCAL_ISSUER),
+                                .proof = IDENTITY_LOCAL,
+                                .audiences = process->audiences,
+                                .audiences_count = process->audiences_count};
+}
+
+/* Tokens that we gave agents come back to us: we are their issuer and their audience. */
+static void process_trust_delegated(struct process *process)
+{
+    process->issuers[process->issuers_count++] =
+        (struct trusted_issuer){.issuer = process->self_url,
+                                .proof = IDENTITY_DELEGATED,
+                                .audiences = &process->self_url,
+                                .audiences_count = 1};
+}
+
+/* How agents reach us: as PUBLIC_URL says, else where we listen. */
+static void process_name_self(struct process *process, uint16_t port)
+{
+    const struct config *config = process->config;
+    struct slice url = config->public_url;
+    while (url.length > 0 && url.data[url.length - 1] == '/') {
+        url.length--;
+    }
+    process->self_url = url;
+    if (url.length > 0) {
+        return;
+    }
+    bool is_any =
+        slice_equals(config->host, SLICE("0.0.0.0")) || slice_equals(config->host, SLICE("::"));
+    struct slice host = is_any ? SLICE("127.0.0.1") : config->host;
+    bool bare_ipv6 = slice_find(host, ':') < host.length;
+    int length = snprintf(process->self_text, sizeof(process->self_text), "%s://%s%.*s%s:%u",
+                          process->tls_context != NULL ? "https" : "http", bare_ipv6 ? "[" : "",
+                          SLICE_ARGS(host), bare_ipv6 ? "]" : "", port);
+    process->self_url = slice_make(process->self_text, (size_t)length);
 }
 
 /* Who of DID_ALLOW may call, with which audience, and what sign-in messages call this gateway. */
@@ -141,7 +175,7 @@ static enum status process_prepare_trust(struct process *process, struct config 
 {
     size_t remote = config->oidc_issuer.count;
     size_t audiences = config->oidc_aud.count;
-    process->issuers = calloc(remote + 1, sizeof(process->issuers[0]));
+    process->issuers = calloc(remote + 2, sizeof(process->issuers[0]));
     process->audiences = calloc(audiences + 1, sizeof(process->audiences[0]));
     if (process->issuers == NULL || process->audiences == NULL) {
         failure_set(reterr, "out of memory");
@@ -166,7 +200,10 @@ static enum status process_prepare_trust(struct process *process, struct config 
                                                       .audiences_count = process->audiences_count};
     }
     process->issuers_count = process->remote_issuers_count = remote;
-    return config->attach_local ? process_prepare_local(process, config, reterr) : STATUS_OK;
+    if (config->attach_local) {
+        process_trust_local(process);
+    }
+    return STATUS_OK;
 }
 
 static size_t process_workers(const struct config *config)
@@ -210,6 +247,9 @@ enum status process_prepare(struct process *process, struct config *config, stru
     if (status == STATUS_OK) {
         status = config_data_directory(config, &process->data_directory, reterr);
     }
+    if (status == STATUS_OK && config->attach_local) {
+        status = process_open_key(process, reterr);
+    }
     if (status == STATUS_OK) {
         status = process_prepare_dids(process, config, reterr);
     }
@@ -225,6 +265,7 @@ void process_clear(struct process *process)
     free(process->audiences);
     free(process->dids_allowed);
     free(process->gateways);
+    mint_free(process->mint);
 }
 
 void process_append_exposure(const struct process *process, struct buffer *buffer)
@@ -286,6 +327,10 @@ static enum status process_create_gateways(struct process *process, struct failu
     for (unsigned i = 0; i < process->gateways_count && status == STATUS_OK; i++) {
         int descriptor = -1;
         status = listener_socket(config->host, port, i == 0, &descriptor, &port, &reason);
+        if (status == STATUS_OK && i == 0) {
+            process_name_self(process, port);
+            process_trust_delegated(process);
+        }
         if (status != STATUS_OK) {
             failure_set(reterr, "HOST, PORT: %.220s", reason.text);
         } else {
@@ -317,12 +362,18 @@ static enum status process_open_memory(struct process *process, struct failure *
 
 enum status process_serve(struct process *process, struct failure *reterr)
 {
-    enum status status = process_open_memory(process, reterr);
+    enum status status = process_open_key(process, reterr);
+    if (status == STATUS_OK) {
+        status = process_open_memory(process, reterr);
+    }
     if (status == STATUS_OK) {
         status = control_create(process, &process->control, reterr);
     }
     if (status == STATUS_OK) {
         status = process_create_gateways(process, reterr);
+    }
+    if (status == STATUS_OK) {
+        status = control_open_tasks(process->control, reterr);
     }
     if (status == STATUS_OK) {
         status = log_writer_start(reterr);

@@ -86,11 +86,11 @@ def start_gateway(issuer, engine, tmp_path):
     """start_gateway(HEADER_TIMEOUT="300ms", ...) -> a ready gateway. With ready=False not waited for."""
     running = []
 
-    def start(ready=True, arguments=(), descriptors=None, tls=None, **options):
+    def start(ready=True, arguments=(), descriptors=None, tls=None, wrapper=(), **options):
         directory = tmp_path / f"gateway-{uuid.uuid4().hex[:8]}"
         directory.mkdir()
         gateway = Gateway(directory, options_for(issuer, engine, **options), arguments,
-                          descriptors, tls)
+                          descriptors, tls, wrapper)
         running.append(gateway)
         return gateway.wait_ready() if ready else gateway
 

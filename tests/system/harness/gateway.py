@@ -44,9 +44,10 @@ def run_command(directory, arguments, options=None, stdin="", seconds=PATIENCE):
 
 
 class Gateway:
-    """<options> are environment variables; a value of None leaves one unset."""
+    """<options> are environment variables; a value of None leaves one unset. <wrapper> is a command that
+    runs the gateway as its own process, as strace -D does."""
 
-    def __init__(self, directory, options, arguments=(), descriptors=None, tls=None):
+    def __init__(self, directory, options, arguments=(), descriptors=None, tls=None, wrapper=()):
         settings = {"HOST": "127.0.0.1", "PORT": "0", "ADMIN_PORT": "0", "WORKERS": "2",
                     "DRAIN_TIMEOUT": "5s", **options}
         settings = {name: value for name, value in settings.items() if value is not None}
@@ -61,7 +62,7 @@ class Gateway:
         if descriptors is not None:
             def limit():
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        self.process = subprocess.Popen([BINARY, "serve", *arguments], cwd=directory,
+        self.process = subprocess.Popen([*wrapper, BINARY, "serve", *arguments], cwd=directory,
                                         env=environment(directory, settings),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, preexec_fn=limit)

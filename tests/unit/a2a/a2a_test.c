@@ -207,7 +207,7 @@ static void a2a_end(struct scene *scene)
 static int scene_close(void **state)
 {
     struct scene *scene = *state;
-    char command[128];
+    char lock[128];
     if (scene->a2a != NULL) {
         a2a_end(scene);
     }
@@ -230,9 +230,9 @@ static int scene_close(void **state)
         strncat(path, files[i], 5);
         unlink(path);
     }
-    snprintf(command, sizeof(command), "%s/lock", scene->directory);
-    unlink(command);
-    rmdir(scene->directory);
+    snprintf(lock, sizeof(lock), "%s/store.lock", scene->directory);
+    unlink(lock);
+    assert_int_equal(rmdir(scene->directory), 0);
     free(scene);
     return 0;
 }

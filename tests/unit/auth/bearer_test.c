@@ -30,6 +30,31 @@ static enum deny_reason reason_of(struct slice value, struct slice *ret_token)
     return bearer_is_sound(token) ? DENY_COUNT : DENY_TOKEN_MALFORMED;
 }
 
+static void a_did_may_have_what_no_other_token_may(void **state)
+{
+    static const struct {
+        const char *token;
+        bool sound;
+    } cases[] = {
+        {"did:key:z6Mk.e30.AAAA", true},
+        {"did:web:a.b%3A1.e30.AAAA", true},
+        {"did:key:z6Mk", true},
+        {"did:key:z6Mk#k.e30.AAAA", false},
+        {"did:key: z6Mk", false},
+        {"did:key:z6Mk=.e30", false},
+        {"did:a?b.e30.AAAA", false},
+        {"xdid:key:z6Mk.e30.AAAA", false},
+        {"DID:key:z6Mk.e30.AAAA", false},
+        {"a:b.c.d", false},
+        {"did", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (bearer_is_sound(slice_from_string(cases[i].token)) != cases[i].sound) {
+            fail_msg("%s", cases[i].token);
+        }
+    }
+}
+
 static void a_token_is_found_whatever_the_case_of_the_scheme(void **state)
 {
     static const char *const values[] = {"Bearer a.b.c",   "bearer a.b.c",   "BEARER a.b.c",
@@ -114,6 +139,7 @@ static void the_longest_token_is_read_and_no_longer_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_did_may_have_what_no_other_token_may),
         cmocka_unit_test(a_token_is_found_whatever_the_case_of_the_scheme),
         cmocka_unit_test(every_character_of_the_grammar_is_let_through),
         cmocka_unit_test(other_bytes_are_refused),

@@ -192,6 +192,35 @@ static void a_changed_key_set_forgets_its_issuer_alone(void **state)
     token_cache_free(cache);
 }
 
+static void a_changed_document_forgets_its_did_alone(void **state)
+{
+    static const char *const texts[] = {"did:web:a.example", "did:web:b.example"};
+    struct token_cache *cache = cache_create(8, 65536);
+    insert(cache, "x", 0, "ann");
+    for (size_t i = 0; i < 2; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%s", texts[i]);
+        struct slice did = slice_from_string(text);
+        struct verification proved = {
+            .verdict = VERDICT_ACCEPTED,
+            .issuer_index = SIZE_MAX,
+            .did = did,
+            .identity = {.proof = IDENTITY_DID, .issuer = did, .subject = did, .user = did},
+            .expires_at_s = INT64_MAX};
+        token_cache_insert(cache, slice_make(i == 0 ? "a" : "b", 1), &proved);
+        memset(text, '!', sizeof(text)); /* the cache has copies of its own */
+    }
+    const struct verification *found = find(cache, "b");
+    assert_non_null(found);
+    assert_true(slice_equals(found->did, slice_from_string(texts[1])));
+    token_cache_forget_did(cache, slice_from_string(texts[0]));
+    token_cache_forget_did(cache, SLICE(""));
+    assert_null(find(cache, "a"));
+    assert_true(proves(cache, "b", texts[1]));
+    assert_true(proves(cache, "x", "ann"));
+    token_cache_free(cache);
+}
+
 static void the_longest_unused_goes_first(void **state)
 {
     struct token_cache *cache = cache_create(3, 65536);
@@ -303,6 +332,7 @@ int main(void)
         cmocka_unit_test(only_accepted_tokens_are_remembered),
         cmocka_unit_test(a_cache_for_nothing_holds_nothing),
         cmocka_unit_test(a_changed_key_set_forgets_its_issuer_alone),
+        cmocka_unit_test(a_changed_document_forgets_its_did_alone),
         cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(a_token_inserted_again_takes_one_place),
         cmocka_unit_test(bytes_are_capped),

@@ -46,8 +46,10 @@ static void scene_configure(struct scene *scene, uint16_t engine_port, const cha
     char engine_url[64];
     const char *all[scene_flags_max] = {"--oidc-issuer=" SCENE_ISSUER, "--oidc-aud=api",
                                         "--workers=1", engine_url};
-    struct config_sources sources = {
-        .env_file = "/dev/null", .flags = (char *const *)(uintptr_t)all, .flags_count = 4};
+    struct config_sources sources = {.env_file = "/dev/null",
+                                     .environment = (char *[]){"HOME=/nonexistent", NULL},
+                                     .flags = (char *const *)(uintptr_t)all,
+                                     .flags_count = 4};
     struct failure failure = {""};
     snprintf(engine_url, sizeof(engine_url), "--engine-url=http://127.0.0.1:%u", engine_port);
     for (size_t i = 0; flags != NULL && flags[i] != NULL; i++) {

