@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 enum {
-    control_fetches_max = 64,
-    control_retry_ms = 1000, /* first retry of a fetch that failed */
+    control_fetches_max = 128, /* keys, documents and webhooks at once; tasks come on top */
+    control_retry_ms = 1000,   /* first retry of a fetch that failed */
     control_watch_ms = 500,
     control_document_timeout_ms = 5000,
 };
@@ -406,7 +406,9 @@ static enum status control_make_loop(struct control *control, struct failure *re
     uv_signal_start(&control->terminate, control_signalled, SIGTERM);
     uv_signal_start(&control->interrupt, control_signalled, SIGINT);
     uv_timer_start(&control->watch, control_watch_store, 1, control_watch_ms);
-    return fetcher_create(&control->loop, control_fetches_max, &control->fetcher, reterr);
+    return fetcher_create(
+        &control->loop, control_fetches_max + (size_t)control->process->config->a2a_concurrent_max,
+        &control->fetcher, reterr);
 }
 
 enum status control_create(struct process *process, struct control **ret, struct failure *reterr)
