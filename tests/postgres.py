@@ -7,7 +7,7 @@
 makes a cluster in a temporary directory, starts it on a Unix socket there and on a free loopback
 port, prints "url postgresql://..." and "socket DIRECTORY" and "pid N", and stops it and removes all
 when its standard input ends. A line "restart" on standard input restarts the server at once, as a
-crash would (answered by "restarted"). PostgreSQL refuses to run as root: it then runs as postgres
+crash would (answered by "restarted" and the new "pid N"). PostgreSQL refuses to run as root: it then runs as postgres
 or nobody.
 """
 import glob
@@ -110,6 +110,7 @@ def main():
                 server.stop()
                 server.start()
                 print("restarted", flush=True)
+                print("pid", server.process.pid, flush=True)
     finally:
         server.stop()
         shutil.rmtree(server.root, ignore_errors=True)

@@ -4,6 +4,7 @@
  * none. Thread: the loop's. */
 #include "a2a/dispatch.h"
 
+#include "a2a/call_fields.h"
 #include "a2a/outgoing.h"
 #include "base/clock.h"
 #include "http/fetch.h"
@@ -14,8 +15,6 @@
 enum {
     run_arena_bytes_max = 96 * 1024 * 1024,
     body_bytes_max = 64 * 1024 * 1024,
-    fields_bytes_max = 64 * 1024,
-    fields_max = 16,
     poll_first_ms = 200,
     poll_most_ms = 2000,
     cancel_timeout_ms = 5000,
@@ -90,7 +89,7 @@ bool dispatch_reserve(struct dispatch *dispatch, size_t bytes)
 {
     bool is_free = !dispatch->is_ending && dispatch->first == NULL &&
                    dispatch->runs_count < dispatch->config->a2a_concurrent_max &&
-                   (dispatch->runs_count == 0 || bytes <= dispatch_bytes_max - dispatch->bytes);
+                   (dispatch->runs_count == 0 || dispatch->bytes + bytes <= dispatch_bytes_max);
     if (is_free) {
         dispatch->runs_count++;
         dispatch->bytes += bytes;
@@ -256,87 +255,6 @@ static void run_fail(struct run *run, const char *detail)
 
 /* ---- HTTP ---- */
 
-struct call_fields {
-    struct buffer text;
-    size_t starts[fields_max];
-    const char *pointers[fields_max + 1];
-    size_t count;
-};
-
-static void field_add(struct call_fields *fields, const char *name, struct slice value)
-{
-    if (value.length == 0 || fields->count == fields_max) {
-        return;
-    }
-    fields->starts[fields->count++] = fields->text.length;
-    buffer_append_string(&fields->text, name);
-    buffer_append_string(&fields->text, ": ");
-    buffer_append(&fields->text, value);
-    buffer_append_byte(&fields->text, '\0');
-}
-
-/* Whose token goes along: a delegated one for agents, ENGINE_API_KEY for the engine; never the
- * user's own. */
-static bool field_add_token(struct run *run, struct call_fields *fields, struct failure *reterr)
-{
-    const struct a2a_settings *a2a = run->dispatch->settings.a2a;
-    struct buffer token, actors;
-    bool is_well = true;
-    buffer_init(&token, a2a_mint_bytes_max);
-    buffer_init(&actors, fields_bytes_max);
-    buffer_append_string(&token, "Bearer ");
-    if (run->target.kind == TASK_TARGET_ENGINE) {
-        if (a2a->config->engine_api_key.length > 0) {
-            buffer_append(&token, a2a->config->engine_api_key);
-            field_add(fields, "Authorization", buffer_slice(&token));
-        }
-    } else if (a2a->mint != NULL) {
-        outgoing_append_actors(&run->task, &run->target, &actors);
-        struct a2a_delegation delegation = {
-            .owner = &run->task.owner,
-            .session = run->task.session,
-            .actors = buffer_slice(&actors),
-            .lifetime_ms = a2a->config->a2a_delegation_ttl_ms,
-        };
-        is_well = !actors.failed &&
-                  a2a->mint(a2a->context, &delegation, &token, reterr) == STATUS_OK &&
-                  !token.failed;
-        field_add(fields, "Authorization",
-                  is_well ? buffer_slice(&token) : (struct slice){NULL, 0});
-    }
-    is_well = is_well && !token.failed;
-    buffer_clear(&token);
-    buffer_clear(&actors);
-    return is_well;
-}
-
-static bool fields_make(struct run *run, struct call_fields *fields, struct failure *reterr)
-{
-    const struct task *task = &run->task;
-    struct buffer hops;
-    *fields = (struct call_fields){0};
-    buffer_init(&fields->text, fields_bytes_max);
-    buffer_init(&hops, 32);
-    buffer_append_uint(&hops, (uint64_t)task->hops + 1);
-    field_add(fields, "Content-Type", SLICE("application/json"));
-    field_add(fields, "Accept", SLICE("application/json"));
-    field_add(fields, "X-Attach-User", task->owner.user);
-    field_add(fields, "X-Attach-Session", task->session);
-    field_add(fields, "X-Attach-Task", slice_make(task->id, task_id_length));
-    field_add(fields, "X-Attach-Hops", buffer_slice(&hops));
-    field_add(fields, "X-Request-Id", task->request_id);
-    field_add(fields, "traceparent", task->traceparent);
-    if (run->target.protocol == PROTOCOL_A2A_CURRENT) {
-        field_add(fields, "A2A-Version", SLICE("1.0"));
-    }
-    bool is_well = field_add_token(run, fields, reterr) && !fields->text.failed && !hops.failed;
-    buffer_clear(&hops);
-    for (size_t i = 0; i < fields->count && is_well; i++) {
-        fields->pointers[i] = fields->text.data + fields->starts[i];
-    }
-    return is_well;
-}
-
 /* POSTs <body> to the run's target. <done> NULL: nobody waits for the answer. */
 static enum status run_post(struct run *run, struct slice body, uint64_t timeout_ms,
                             fetch_done *done, struct fetch **ret_fetch, struct failure *reterr)
@@ -347,7 +265,7 @@ static enum status run_post(struct run *run, struct slice body, uint64_t timeout
     const struct config *config = a2a->config;
     bool is_engine = run->target.kind == TASK_TARGET_ENGINE;
     failure_set(reterr, "no token for the agent could be made");
-    if (fields_make(run, &fields, reterr)) {
+    if (call_fields_make(&fields, a2a, &run->task, &run->target, reterr)) {
         struct fetch_request request = {
             .method = "POST",
             .url = run->target.url.data,
@@ -361,7 +279,7 @@ static enum status run_post(struct run *run, struct slice body, uint64_t timeout
         };
         status = fetch_start(a2a->fetcher, &request, done, run, ret_fetch, reterr);
     }
-    buffer_clear(&fields.text);
+    call_fields_clear(&fields);
     return status;
 }
 

@@ -248,15 +248,22 @@ static enum status task_continue_write(struct task_job *job, struct database *da
 
 static enum status task_continue(struct task_job *job, struct database *database)
 {
-    enum status status = task_find(job, database, false);
+    enum status status = STATUS_OK;
+    if (job->task.message_id.length > 0) {
+        status = message_find(job, database);
+        if (status == STATUS_OK && job->tasks_count > 0) {
+            job->was_there = strcmp(job->tasks[0].id, job->task.id) == 0;
+            return job->was_there ? STATUS_OK
+                                  : refuse(job, A2A_INVALID,
+                                           "messageId: it was used for another "
+                                           "task");
+        }
+    }
+    status = status == STATUS_OK ? task_find(job, database, false) : status;
     if (status != STATUS_OK) {
         return status;
     }
     const struct task *task = &job->tasks[0];
-    if (job->task.message_id.length > 0 && slice_equals(task->message_id, job->task.message_id)) {
-        job->was_there = true;
-        return STATUS_OK;
-    }
     if (job->task.context_id.length > 0 && !slice_equals(task->context_id, job->task.context_id)) {
         return refuse(job, A2A_INVALID, "the task belongs to another context");
     }

@@ -20,6 +20,7 @@
 #include "proxy/engine_pool.h"
 
 struct connection;
+struct demo_files;
 struct did_wait;
 struct request;
 struct path_rules;
@@ -31,6 +32,7 @@ struct process {
     const struct config *config;
     struct engine engine;
     const struct path_rules *path_rules;
+    struct demo_files *demo_files; /* NULL: no demo page */
     SSL_CTX *tls_context; /* of the public listener; NULL: plain */
     struct slice *audiences;
     size_t audiences_count;

@@ -8,6 +8,7 @@
 #include "base/log_writer.h"
 #include "dialect/dialect.h"
 #include "gateway/control.h"
+#include "gateway/demo_files.h"
 #include "gateway/path_rules.h"
 #include "gateway/routes.h"
 
@@ -206,6 +207,20 @@ static enum status process_prepare_trust(struct process *process, struct config 
     return STATUS_OK;
 }
 
+static enum status process_prepare_demo(struct process *process, struct failure *reterr)
+{
+    struct slice directory = process->config->attach_demo_dir;
+    struct failure reason;
+    if (directory.length == 0) {
+        return STATUS_OK;
+    }
+    enum status status = demo_files_load(directory.data, &process->demo_files, &reason);
+    if (status != STATUS_OK) {
+        failure_set(reterr, "ATTACH_DEMO_DIR: %.220s", reason.text);
+    }
+    return status;
+}
+
 static size_t process_workers(const struct config *config)
 {
     if (config->workers > 0) {
@@ -253,6 +268,9 @@ enum status process_prepare(struct process *process, struct config *config, stru
     if (status == STATUS_OK) {
         status = process_prepare_dids(process, config, reterr);
     }
+    if (status == STATUS_OK) {
+        status = process_prepare_demo(process, reterr);
+    }
     return status;
 }
 
@@ -261,6 +279,7 @@ void process_clear(struct process *process)
     SSL_CTX_free(process->tls_context);
     SSL_CTX_free(process->engine.tls_context);
     path_rules_free((struct path_rules *)(uintptr_t)process->path_rules);
+    demo_files_free(process->demo_files);
     free(process->issuers);
     free(process->audiences);
     free(process->dids_allowed);

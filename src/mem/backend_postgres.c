@@ -102,13 +102,14 @@ static enum status table_create(struct postgres_connection *connection, struct f
 static enum status table_exists(struct postgres_connection *connection, bool *ret,
                                 struct failure *reterr)
 {
+    /* Not to_regclass: it believes the session's cache, which a lock of ours does not refresh. */
+    static const char sql[] = "SELECT 1 FROM pg_class WHERE relname = 'attach_memory_events'"
+                              " AND pg_table_is_visible(oid)";
     char state[6];
     PGresult *result = NULL;
-    enum status status = postgres_connection_run(
-        connection, "SELECT 1 WHERE to_regclass('attach_memory_events') IS NOT NULL", NULL, &result,
-        state, reterr);
+    enum status status = postgres_connection_run(connection, sql, NULL, &result, state, reterr);
     if (status == STATUS_OK) {
-        *ret = PQntuples(result) == 1;
+        *ret = PQntuples(result) > 0;
     }
     PQclear(result);
     return status;
@@ -123,7 +124,7 @@ static enum status table_ensure(struct postgres_connection *connection, struct f
     if (status != STATUS_OK || exists) {
         return status;
     }
-    status = run_plain(connection, "BEGIN", reterr);
+    status = run_plain(connection, "BEGIN ISOLATION LEVEL READ COMMITTED", reterr);
     if (status == STATUS_OK) {
         status = run_plain(connection, "SELECT pg_advisory_xact_lock(4742367812938475)", reterr);
     }

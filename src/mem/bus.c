@@ -242,7 +242,8 @@ void bus_store_item(struct memory *memory, struct bus_item *take_item)
     memory->items_tail = &take_item->next;
     memory->items_events += take_item->count;
     memory->items_bytes += take_item->bytes;
-    if (memory->items_events >= bus_batch_events_max || memory->items_bytes >= bus_batch_bytes_max) {
+    if (memory->items_events >= bus_batch_events_max ||
+        memory->items_bytes >= bus_batch_bytes_max) {
         bus_flush(memory);
     }
 }

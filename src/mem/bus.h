@@ -82,7 +82,8 @@ struct memory {
     struct memory_counters counters;
     atomic_bool is_outbox_full;
 
-    atomic_size_t queue_bytes; /* blocks with the reading thread, events on their way to the store */
+    atomic_size_t
+        queue_bytes; /* blocks with the reading thread, events on their way to the store */
     atomic_size_t waiters_count;
 
     pthread_t thread;
@@ -92,7 +93,7 @@ struct memory {
     struct bus_letter *letters;
     struct bus_letter **letters_tail;
     bool is_closing;
-    unsigned batches; /* with the store */
+    unsigned batches;  /* with the store */
     size_t store_jobs; /* of all kinds, with the store */
     struct memory_waiter *waiters;
 

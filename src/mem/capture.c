@@ -188,8 +188,8 @@ static bool mark_piece(struct capture *capture, struct block *block, enum piece 
 static struct block *block_with_room(struct capture *capture, enum piece piece, int64_t at_us)
 {
     struct block *block = capture->block;
-    if (block != NULL && (block->length == block->capacity ||
-                          !mark_piece(capture, block, piece, at_us))) {
+    if (block != NULL &&
+        (block->length == block->capacity || !mark_piece(capture, block, piece, at_us))) {
         hand_over(capture);
         block = NULL;
     } else if (block != NULL) {
@@ -266,8 +266,7 @@ void capture_reply_head(struct capture *capture, unsigned status, struct slice c
 void capture_reply(struct capture *capture, struct slice bytes)
 {
     if (capture->lost == STATUS_OK && !capture->is_unreadable && bytes.length > 0) {
-        bool needs_time =
-            !atomic_load_explicit(&capture->has_first_token, memory_order_relaxed);
+        bool needs_time = !atomic_load_explicit(&capture->has_first_token, memory_order_relaxed);
         keep_piece(capture, PIECE_REPLY, bytes, needs_time ? clock_wall_us() : 0);
     }
 }
@@ -308,8 +307,8 @@ static void request_read(struct capture *capture)
     }
     capture->is_request_read = true;
     if (has_reader(capture)) {
-        bool is_whole = capture->request.length < request_bytes_max(capture) &&
-                        !capture->request.failed;
+        bool is_whole =
+            capture->request.length < request_bytes_max(capture) && !capture->request.failed;
         capture->memory->reader->read_request(capture->reader, buffer_slice(&capture->request),
                                               is_whole);
     }
@@ -346,10 +345,9 @@ static void block_read(struct block *take_block)
     struct memory *memory = capture->memory;
     for (unsigned i = 0; i < take_block->marks_count; i++) {
         const struct mark *mark = &take_block->marks[i];
-        size_t end = i + 1 < take_block->marks_count ? take_block->marks[i + 1].offset
-                                                     : take_block->length;
-        piece_read(capture, mark,
-                   slice_make(take_block->bytes + mark->offset, end - mark->offset));
+        size_t end =
+            i + 1 < take_block->marks_count ? take_block->marks[i + 1].offset : take_block->length;
+        piece_read(capture, mark, slice_make(take_block->bytes + mark->offset, end - mark->offset));
     }
     size_t bytes = sizeof(*take_block) + take_block->capacity;
     free(take_block);
@@ -406,9 +404,9 @@ static void event_make(struct capture *capture, struct event *event)
 static bool texts_keep(struct event *event, struct arena *arena)
 {
     struct slice *texts[] = {
-        &event->issuer,     &event->subject, &event->user,   &event->session,
-        &event->request_id, &event->model,   &event->prompt, &event->completion,
-        &event->finish_reason,
+        &event->issuer,  &event->subject,    &event->user,
+        &event->session, &event->request_id, &event->model,
+        &event->prompt,  &event->completion, &event->finish_reason,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         if (texts[i]->data != NULL && !arena_copy(arena, *texts[i], texts[i])) {

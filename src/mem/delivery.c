@@ -120,8 +120,7 @@ static enum status read_batch(struct store_job *job, struct database *database,
                               struct failure *reterr)
 {
     struct sync_job *sync = (struct sync_job *)job;
-    enum status status =
-        outbox_total(database, &sync->outbox_events, &sync->outbox_bytes, reterr);
+    enum status status = outbox_total(database, &sync->outbox_events, &sync->outbox_bytes, reterr);
     if (status == STATUS_OK) {
         status = outbox_read(database, sync->limit, delivery_bytes_max, sync->arena, &sync->batch,
                              reterr);
@@ -163,8 +162,8 @@ static bool is_open(struct delivery *delivery, struct failure *reterr)
 {
     const struct bus_settings *settings = &delivery->memory->settings;
     if (!delivery->is_open) {
-        delivery->is_open = settings->backend->open(&settings->remote, &delivery->handle,
-                                                    reterr) == STATUS_OK;
+        delivery->is_open =
+            settings->backend->open(&settings->remote, &delivery->handle, reterr) == STATUS_OK;
     }
     return delivery->is_open;
 }
@@ -181,9 +180,8 @@ static void batch_remove(struct delivery *delivery, struct sync_job *sync, bool 
     }
     atomic_store(&memory->counters.outbox_events, sync->outbox_events);
     atomic_store(&memory->is_outbox_full, false);
-    atomic_fetch_add(rejects ? &memory->counters.events_rejected
-                             : &memory->counters.events_delivered,
-                     count);
+    atomic_fetch_add(
+        rejects ? &memory->counters.events_rejected : &memory->counters.events_delivered, count);
     delivery->failures = 0;
     delivery->batch_limit = delivery->batch_limit * 2 > delivery_events_max
                                 ? delivery_events_max
@@ -197,8 +195,8 @@ static void batch_write(struct delivery *delivery, struct sync_job *sync)
     size_t count = sync->batch.count;
     enum status status = STATUS_IO;
     if (is_open(delivery, &failure)) {
-        status = memory->settings.backend->write(delivery->handle, sync->batch.events, count,
-                                                 &failure);
+        status =
+            memory->settings.backend->write(delivery->handle, sync->batch.events, count, &failure);
     }
     if (status == STATUS_OK) {
         batch_remove(delivery, sync, false);
@@ -241,8 +239,8 @@ static void erase(struct delivery *delivery, struct bus_frame *frame)
     struct backend_query query = frame->job.query;
     query.limit = 0;
     if (is_open(delivery, &failure)) {
-        status = delivery->memory->settings.backend->erase(delivery->handle, &query, &erased,
-                                                           &failure);
+        status =
+            delivery->memory->settings.backend->erase(delivery->handle, &query, &erased, &failure);
     }
     if (status != STATUS_OK) {
         atomic_fetch_add(&delivery->memory->counters.delivery_failures, 1);
@@ -334,8 +332,7 @@ static void read_answer(struct delivery *delivery, void **handle, bool *is_handl
     enum status status = STATUS_IO;
     struct memory_job *job = &frame->job;
     if (!*is_handle_open) {
-        *is_handle_open =
-            settings->backend->open(&settings->remote, handle, &failure) == STATUS_OK;
+        *is_handle_open = settings->backend->open(&settings->remote, handle, &failure) == STATUS_OK;
     }
     if (*is_handle_open) {
         status = settings->backend->read(*handle, &job->query, &job->arena, &job->page, &failure);

@@ -79,11 +79,10 @@ enum status owner_make(struct database *database, struct slice issuer, struct sl
 
 enum status owner_forget(struct database *database, int64_t owner, struct failure *reterr)
 {
-    static const char sql[] =
-        "DELETE FROM owners WHERE id = ?1"
-        " AND NOT EXISTS (SELECT 1 FROM events WHERE owner = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM outbox WHERE owner = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM outbox_rejected WHERE owner = ?1)";
+    static const char sql[] = "DELETE FROM owners WHERE id = ?1"
+                              " AND NOT EXISTS (SELECT 1 FROM events WHERE owner = ?1)"
+                              " AND NOT EXISTS (SELECT 1 FROM outbox WHERE owner = ?1)"
+                              " AND NOT EXISTS (SELECT 1 FROM outbox_rejected WHERE owner = ?1)";
     sqlite3_stmt *statement = database_statement(database, sql);
     if (statement != NULL) {
         sqlite3_bind_int64(statement, 1, owner);
@@ -329,7 +328,8 @@ static const char sql_by_id[] = EVENT_SELECT " FROM events e WHERE e.owner = ?1 
 static const char sql_by_owner[] = ROWS_BY("events_by_owner") NEWEST_FIRST;
 static const char sql_by_kind[] =
     ROWS_BY("events_by_kind") " AND e.event = ?5 AND e.event <> 'exchange'" NEWEST_FIRST;
-static const char sql_by_session[] = ROWS_BY("events_by_session") " AND e.session = ?3" NEWEST_FIRST;
+static const char sql_by_session[] =
+    ROWS_BY("events_by_session") " AND e.session = ?3" NEWEST_FIRST;
 static const char sql_by_task[] = ROWS_BY("events_by_task") " AND e.task = ?4" NEWEST_FIRST;
 /* FTS5 gives row numbers downwards and is asked for no more than are needed. */
 static const char sql_by_words[] =

@@ -52,7 +52,8 @@ enum status outbox_read(struct database *database, size_t limit, size_t bytes_ma
 enum status outbox_remove(struct database *database, const int64_t *seqs, size_t count,
                           struct failure *reterr) MUST_CHECK;
 /* Moves one row to outbox_rejected, and the oldest of those out when they are too many. */
-enum status outbox_reject(struct database *database, int64_t seq, struct failure *reterr) MUST_CHECK;
+enum status outbox_reject(struct database *database, int64_t seq,
+                          struct failure *reterr) MUST_CHECK;
 /* The row <query>.id of its owner; STATUS_NOT_FOUND. */
 enum status outbox_find(struct database *database, const struct backend_query *query,
                         struct arena *arena, struct event_page *ret,

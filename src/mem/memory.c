@@ -150,8 +150,8 @@ static void write_letter(struct memory *memory, struct bus_letter *letter)
         bus_answer(frame, status, &failure);
         return;
     }
-    frame->item = (struct bus_item){
-        .events = job->events, .count = job->events_count, .done = write_done};
+    frame->item =
+        (struct bus_item){.events = job->events, .count = job->events_count, .done = write_done};
     bus_store_item(memory, &frame->item);
 }
 
@@ -375,8 +375,8 @@ enum status memory_open(const struct config *config, struct store *store,
                         const struct exchange_reader *reader, struct memory **ret,
                         struct failure *reterr)
 {
-    bool is_weaviate = config->mem_backend == MEM_BACKEND_WEAVIATE ||
-                       config->mem_backend == MEM_BACKEND_SAKANA;
+    bool is_weaviate =
+        config->mem_backend == MEM_BACKEND_WEAVIATE || config->mem_backend == MEM_BACKEND_SAKANA;
     struct bus_settings settings = {
         .remote = {.url = is_weaviate ? config->weaviate_url : config->postgres_url,
                    .api_key = is_weaviate ? config->weaviate_api_key : slice_make(NULL, 0),
@@ -432,8 +432,8 @@ bool memory_keeps(const struct memory *memory)
 
 bool memory_is_healthy(const struct memory *memory)
 {
-    return memory->store == NULL || (store_health(memory->store) == STORE_FINE &&
-                                     !atomic_load(&memory->is_outbox_full));
+    return memory->store == NULL ||
+           (store_health(memory->store) == STORE_FINE && !atomic_load(&memory->is_outbox_full));
 }
 
 const struct memory_counters *memory_counters(const struct memory *memory)

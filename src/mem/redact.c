@@ -211,9 +211,9 @@ static size_t string_end(struct slice text, size_t at)
 
 static size_t number_end(struct slice text, size_t at)
 {
-    while (at < text.length && ((text.data[at] >= '0' && text.data[at] <= '9') ||
-                                text.data[at] == '.' || text.data[at] == '-' ||
-                                text.data[at] == '+' || (text.data[at] | 0x20) == 'e')) {
+    while (at < text.length &&
+           ((text.data[at] >= '0' && text.data[at] <= '9') || text.data[at] == '.' ||
+            text.data[at] == '-' || text.data[at] == '+' || (text.data[at] | 0x20) == 'e')) {
         at++;
     }
     return at;

@@ -19,11 +19,11 @@ enum character {
     IS_LOWER = 1,
     IS_UPPER = 2,
     IS_DIGIT = 4,
-    IS_DASH = 8,       /* - */
+    IS_DASH = 8,        /* - */
     IS_UNDERSCORE = 16, /* _ */
-    IS_TOKEN = 32,     /* . ~ + / = : the rest of token68 (RFC 9110 11.2) */
-    IS_LOCAL = 64,     /* . % + ' : the rest of what emails have before the @ */
-    MAY_BEGIN = 128,   /* a pattern */
+    IS_TOKEN = 32,      /* . ~ + / = : the rest of token68 (RFC 9110 11.2) */
+    IS_LOCAL = 64,      /* . % + ' : the rest of what emails have before the @ */
+    MAY_BEGIN = 128,    /* a pattern */
 };
 #define IS_ALPHANUMERIC (IS_LOWER | IS_UPPER | IS_DIGIT)
 #define IS_KEY (IS_ALPHANUMERIC | IS_DASH | IS_UNDERSCORE)
@@ -151,8 +151,8 @@ static bool find_jwt(struct slice text, size_t at, struct find *ret, size_t *ret
         size_t begin = end;
         end = run_end(text, begin, IS_KEY);
         *ret_skip = part == 0 ? end : *ret_skip; /* nothing inside the first part does better */
-        if (part < 2 && (end - begin < jwt_part_least || end >= text.length ||
-                         text.data[end] != '.')) {
+        if (part < 2 &&
+            (end - begin < jwt_part_least || end >= text.length || text.data[end] != '.')) {
             return false;
         }
         end += part < 2 ? 1 : 0;
@@ -189,8 +189,7 @@ static bool find_private_key(struct slice text, size_t at, struct find *ret)
         return false;
     }
     size_t body = (size_t)(mark - text.data) + 16;
-    const char *end =
-        memmem(text.data + body, text.length - body, end_mark, sizeof(end_mark) - 1);
+    const char *end = memmem(text.data + body, text.length - body, end_mark, sizeof(end_mark) - 1);
     *ret = (struct find){"key", at, text.length};
     if (end != NULL) {
         size_t last = (size_t)(end - text.data) + sizeof(end_mark) - 1;
@@ -261,8 +260,7 @@ static bool find_email(struct slice text, size_t at, size_t least, struct find *
         end++;
     }
     *ret = (struct find){"email", begin, end};
-    return begin < at && dot > at + 1 && end - dot > 2 &&
-           !is_of(text, dot + 1, IS_DIGIT | IS_DASH);
+    return begin < at && dot > at + 1 && end - dot > 2 && !is_of(text, dot + 1, IS_DIGIT | IS_DASH);
 }
 
 /* True when a pattern is found at <at>; else *ret_skip is where to go on. */

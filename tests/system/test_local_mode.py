@@ -67,7 +67,7 @@ def expect_denied(gateway, engine, token, reason):
 def test_the_key_is_for_its_owner_alone(local, data):
     assert mode_of(data) == 0o700
     assert mode_of(data / KEY_NAME) == 0o600
-    assert os.listdir(data) == [KEY_NAME]  # no temporary name is left
+    assert {name for name in os.listdir(data) if not name.startswith("store.")} == {KEY_NAME}
     assert (data / KEY_NAME).read_text().startswith("-----BEGIN PRIVATE KEY-----")
 
 
@@ -96,12 +96,11 @@ def test_it_is_made_once(start_gateway, engine, data):
 
 def test_those_that_start_together_agree_on_one(start_gateway, engine, data):
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        gateways = list(pool.map(lambda _: start_gateway(**LOCAL, ATTACH_DATA_DIR=data), range(6)))
         tokens = list(pool.map(lambda number: local_token(data, f"user-{number}"), range(6)))
-    for gateway in gateways:
-        for number, token in enumerate(tokens):
-            expect_accepted(gateway, engine, token, f"user-{number}")
     assert os.listdir(data) == [KEY_NAME]
+    gateway = start_gateway(**LOCAL, ATTACH_DATA_DIR=data)
+    for number, token in enumerate(tokens):
+        expect_accepted(gateway, engine, token, f"user-{number}")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])
@@ -204,6 +203,7 @@ def test_no_such_user(data, user):
 
 def test_audiences(start_gateway, engine, local, data):
     expect_denied(local, engine, local_token(data, "alice", "--aud", "other"), "audience_mismatch")
+    local.stop()
     gateway = start_gateway(**{**LOCAL, "OIDC_AUD": "first, second"}, ATTACH_DATA_DIR=data)
     expect_accepted(gateway, engine, local_token(data, "alice", OIDC_AUD="first, second"))
     expect_accepted(gateway, engine, local_token(data, "alice", "--aud", "second"))
@@ -211,11 +211,21 @@ def test_audiences(start_gateway, engine, local, data):
     expect_denied(gateway, engine, local_token(data), "audience_mismatch")
 
 
-def test_two_gateways_of_one_directory_share_their_tokens(start_gateway, engine, local, data):
-    other = start_gateway(**LOCAL, ATTACH_DATA_DIR=data)
+def test_a_second_gateway_of_one_directory_is_refused(local, engine, data):
+    code, _, stderr = run(data.parent, "serve", ATTACH_LOCAL="true", ATTACH_DATA_DIR=data, PORT=0, ADMIN_PORT=0)
+    assert code != 0 and str(data) in stderr and str(local.process.pid) in stderr
+    expect_accepted(local, engine, local_token(data))
+
+
+def test_two_gateways_with_the_same_key_share_their_tokens(start_gateway, engine, local, data, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    (other / KEY_NAME).write_bytes((data / KEY_NAME).read_bytes())
+    os.chmod(other / KEY_NAME, 0o600)
+    gateway = start_gateway(**LOCAL, ATTACH_DATA_DIR=other)
     token = local_token(data)
     expect_accepted(local, engine, token)
-    expect_accepted(other, engine, token)
+    expect_accepted(gateway, engine, token)
 
 
 def test_a_token_of_another_directory_is_denied(local, engine, tmp_path):

@@ -132,6 +132,7 @@ class Life:
     def __init__(self, start_gateway, data, token, output):
         self.start_gateway, self.data, self.token, self.output = start_gateway, data, token, output
         self.acknowledged = []
+        self.tries = 0
 
     def run(self, injection):
         gateway = None
@@ -158,7 +159,8 @@ class Life:
         wait_health(gateway, 200)
 
     def one(self, client, kind):
-        key = f"{USER}-{len(self.acknowledged)}-{time.monotonic_ns()}"
+        self.tries += 1
+        key = f"{USER}-{self.tries}"
         status = (memory.write if kind == "document" else memory.log)(client, self.token, key)
         if status in (201, 202):
             self.acknowledged.append((kind, key))

@@ -22,7 +22,7 @@ NOT_ALLOWED = [
     ("POST", "/v1/load_lora_adapter"), ("POST", "/v1/unload_lora_adapter"), ("POST", "/sleep"),
     ("POST", "/wake_up"), ("POST", "/reset_prefix_cache"), ("POST", "/start_profile"),
     ("GET", "/server_info"), ("GET", "/metrics"), ("POST", "/collective_rpc"), ("GET", "/"),
-    ("GET", "/docs"), ("GET", "/mem/events"), ("POST", "/api/chatter"), ("POST", "/API/CHAT"),
+    ("GET", "/docs"), ("GET", "/mem/event"), ("POST", "/api/chatter"), ("POST", "/API/CHAT"),
     ("DELETE", "/v1/models/llama"), ("GET", "/v1/modelsx"), ("PUT", "/api/show"),
     ("OPTIONS", "/api/tags"), ("GET", "/healthz/"), ("GET", "/healthz/x"), ("GET", "/HEALTHZ"),
     ("GET", "/readyzz"), ("GET", "/auth/config/"), ("GET", "/auth"), ("GET", "/healthz;a=b"),

@@ -501,6 +501,85 @@ static void a_restart_takes_up_what_it_may(void **state)
     }
 }
 
+static void the_same_message_is_one_task(void **state)
+{
+    struct scene *scene = *state;
+    char id[task_id_length + 1];
+    a2a_begin(scene);
+    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    for (int i = 0; i < 2; i++) {
+        struct a2a_call *call = send_make(scene, "coder");
+        call->job.task.message_id = SLICE("m1");
+        call = ask(scene, call);
+        assert_int_equal(call->job.outcome, A2A_OK);
+        assert_int_equal(call->job.tasks[0].state, TASK_COMPLETED);
+        assert_true(i == 0 || strcmp(id, call->job.tasks[0].id) == 0);
+        memcpy(id, call->job.tasks[0].id, sizeof(id));
+        a2a_call_free(call);
+    }
+    assert_int_equal(a2a_counters(scene->a2a)->tasks_created, 1);
+    assert_int_equal(a2a_counters(scene->a2a)->tasks_running, 0);
+    assert_string_equal(test_agent_request(scene->agent, 1), "");
+}
+
+static bool has_forgotten(struct scene *scene)
+{
+    return scene->answers_count > 0 &&
+           scene->answers[scene->answers_count - 1]->job.outcome == A2A_UNKNOWN_TASK;
+}
+
+static void ended_tasks_are_forgotten(void **state)
+{
+    struct scene *scene = *state;
+    bool is_gone = false;
+    scene->config.a2a_task_ttl_ms = 10;
+    a2a_begin(scene);
+    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    struct a2a_call *call = ask(scene, send_make(scene, "coder"));
+    for (int i = 0; i < 1000 && !is_gone; i++) {
+        struct a2a_call *get = call_make(scene, A2A_GET);
+        a2a_call_set_task(get, slice_from_string(call->job.tasks[0].id));
+        a2a_run(scene->a2a, get);
+        run_until(scene, has_one_answer);
+        is_gone = has_forgotten(scene);
+        scene->answers_count = 0;
+        a2a_call_free(get);
+        usleep(10000);
+    }
+    assert_true(is_gone);
+    a2a_call_free(call);
+}
+
+static void webhooks_are_set_and_listed(void **state)
+{
+    struct scene *scene = *state;
+    a2a_begin(scene);
+    test_agent_reply(scene->agent, NULL);
+    struct a2a_call *call = send_make(scene, "coder");
+    call->waits = false;
+    call = ask(scene, call);
+    static const enum a2a_action actions[] = {A2A_PUSH_SET, A2A_PUSH_GET, A2A_PUSH_LIST,
+                                              A2A_PUSH_DELETE, A2A_PUSH_GET};
+    for (size_t i = 0; i < 5; i++) {
+        struct a2a_call *push = call_make(scene, actions[i]);
+        a2a_call_set_task(push, slice_from_string(call->job.tasks[0].id));
+        push->job.push.id = SLICE("p");
+        push->job.push.url = slice_from_string(scene->hooks);
+        push = ask(scene, push);
+        assert_int_equal(push->job.outcome, i == 4 ? A2A_UNKNOWN_TASK : A2A_OK);
+        assert_int_equal(push->job.pushes_count, i < 3 ? 1 : 0);
+        a2a_call_free(push);
+    }
+    a2a_call_free(call);
+    a2a_end(scene);
+    scene->config.a2a_targets.count = 0;
+    scene->config.a2a_agents.count = 0;
+    a2a_begin(scene);
+    struct a2a_call *push = call_make(scene, A2A_PUSH_SET);
+    push->job.push.url = slice_from_string(scene->hooks);
+    assert_int_equal(outcome_of(ask(scene, push)), A2A_NO_PUSH);
+}
+
 static bool has_hook_request(struct scene *scene)
 {
     return a2a_counters(scene->a2a)->pushes_sent == 1;
@@ -600,6 +679,9 @@ int main(void)
         WITH_SCENE(what_has_no_place_waits_in_order),
         WITH_SCENE(a_restart_takes_up_what_it_may),
         WITH_SCENE(webhooks_hear_of_the_end),
+        WITH_SCENE(the_same_message_is_one_task),
+        WITH_SCENE(ended_tasks_are_forgotten),
+        WITH_SCENE(webhooks_are_set_and_listed),
         WITH_SCENE(an_a2a_agent_is_asked_until_it_is_done),
         WITH_SCENE(closing_answers_everybody),
     };

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <setjmp.h>
-#include <stdint.h>
 #include <stdarg.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 

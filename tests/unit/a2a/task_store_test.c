@@ -346,6 +346,8 @@ static void a_waiting_task_takes_a_further_message(void **state)
     job = continue_job(scene, "m2");
     job->task.context_id = SLICE("elsewhere");
     assert_int_equal(outcome_of(scene, job), A2A_INVALID);
+    assert_int_equal(outcome_of(scene, create_job(scene, ann, 2, "taken")), A2A_OK);
+    assert_int_equal(outcome_of(scene, continue_job(scene, "taken")), A2A_INVALID);
     assert_int_equal(outcome_of(scene, continue_job(scene, "m2")), A2A_OK);
     job = continue_job(scene, "m2");
     assert_int_equal(run(scene, job), A2A_OK);

@@ -286,8 +286,8 @@ static void without_memory_nothing_is_captured(void **state)
     struct scene scene;
     struct failure failure;
     struct bus_settings settings = {.queue_bytes_max = 65536};
-    assert_int_equal(
-        bus_open(&settings, SLICE("on"), NULL, &plain_reader, &scene.memory, &failure), STATUS_OK);
+    assert_int_equal(bus_open(&settings, SLICE("on"), NULL, &plain_reader, &scene.memory, &failure),
+                     STATUS_OK);
     assert_null(begin(&scene, false));
     memory_close(scene.memory);
 }

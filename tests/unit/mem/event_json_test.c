@@ -58,13 +58,12 @@ static void tasks_and_logs_have_theirs(void **state)
                           .message = SLICE("line\n"),
                           .agent = SLICE("coder"),
                           .request_id = SLICE("q")};
-    expect_json(&event,
-                "{\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"event\":\"task_result\","
-                "\"user\":\"u\",\"state\":\"done\","
-                "\"_additional\":{\"id\":\"01900000-0000-7000-8000-000000000001\"},"
-                "\"session_id\":\"s\",\"task_id\":\"t\",\"result\":{\"a\": [1]},"
-                "\"payload\":\"not JSON\",\"run_id\":\"r\",\"level\":\"warn\","
-                "\"message\":\"line\\n\",\"agent\":\"coder\",\"request_id\":\"q\"}");
+    expect_json(&event, "{\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"event\":\"task_result\","
+                        "\"user\":\"u\",\"state\":\"done\","
+                        "\"_additional\":{\"id\":\"01900000-0000-7000-8000-000000000001\"},"
+                        "\"session_id\":\"s\",\"task_id\":\"t\",\"result\":{\"a\": [1]},"
+                        "\"payload\":\"not JSON\",\"run_id\":\"r\",\"level\":\"warn\","
+                        "\"message\":\"line\\n\",\"agent\":\"coder\",\"request_id\":\"q\"}");
 }
 
 static void exchanges_have_theirs(void **state)

@@ -245,7 +245,10 @@ static void nobody_reads_or_erases_anothers_rows(void **state)
     rows_begin(&rows);
     struct event events[3] = {rows_event(1, "alice", "secret plan"),
                               rows_event(2, "bob", "secret plan"),
-                              rows_event(3, "alice", "\xee\x80\x80" "1 \xee\x80\x80" "2 secret")};
+                              rows_event(3, "alice",
+                                         "\xee\x80\x80"
+                                         "1 \xee\x80\x80"
+                                         "2 secret")};
     events[1].issuer = SLICE("https://issuer.test/");
     insert(&rows, events, 3);
     struct backend_query query = rows_query("bob", 10);
@@ -275,17 +278,38 @@ static void words_are_words(void **state)
         const char *words;
         size_t found;
     } cases[] = {
-        {"quick", 1},         {"QUICK", 1},          {"brown quick", 1},   {"quick-brown", 1},
-        {"quick missing", 0}, {"qui*", 0},           {"quick OR zebra", 0}, {"NOT quick", 0},
-        {"text:quick", 0},    {"\"quick\"", 1},      {"quick\" OR \"fox", 0}, {"NEAR(quick fox)", 0},
-        {"!!!", 0},           {"", 0},               {"^quick", 1},        {"schöne", 1},
-        {"SCHÖNE", 1},        {"fox\xe2\x80\x93jumps", 1}, {"payloadword", 1}, {"resultword", 1},
-        {"answerword", 1},    {"messageword", 1},    {"quick AND fox", 0}, {"{quick}", 1},
-        {"alice", 0},         {"exchange", 0},
+        {"quick", 1},
+        {"QUICK", 1},
+        {"brown quick", 1},
+        {"quick-brown", 1},
+        {"quick missing", 0},
+        {"qui*", 0},
+        {"quick OR zebra", 0},
+        {"NOT quick", 0},
+        {"text:quick", 0},
+        {"\"quick\"", 1},
+        {"quick\" OR \"fox", 0},
+        {"NEAR(quick fox)", 0},
+        {"!!!", 0},
+        {"", 0},
+        {"^quick", 1},
+        {"schöne", 1},
+        {"SCHÖNE", 1},
+        {"fox\xe2\x80\x93jumps", 1},
+        {"payloadword", 1},
+        {"resultword", 1},
+        {"answerword", 1},
+        {"messageword", 1},
+        {"quick AND fox", 0},
+        {"{quick}", 1},
+        {"alice", 0},
+        {"exchange", 0},
     };
     struct rows rows;
     rows_begin(&rows);
-    struct event event = rows_event(1, "alice", "The quick brown fox jumps; sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f" "e");
+    struct event event = rows_event(1, "alice",
+                                    "The quick brown fox jumps; sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f"
+                                    "e");
     event.completion = SLICE("answerword");
     event.message = SLICE("messageword");
     event.payload = SLICE("{\"k\":\"payloadword\"}");
@@ -324,7 +348,8 @@ static void erased_rows_are_gone_from_words_too(void **state)
 {
     struct rows rows;
     rows_begin(&rows);
-    struct event events[4] = {rows_event(1, "alice", "gone one"), rows_event(2, "alice", "gone two"),
+    struct event events[4] = {rows_event(1, "alice", "gone one"),
+                              rows_event(2, "alice", "gone two"),
                               rows_event(3, "alice", "gone three"), rows_event(4, "bob", "gone")};
     insert(&rows, events, 4);
     struct backend_query query = rows_query("alice", 10);

@@ -82,7 +82,8 @@ static void secrets_are_not_stored(void **state)
 {
     struct scene scene;
     scene_begin(&scene, embedded, "codeword");
-    assert_int_equal(scene_write(&scene, "alice", "my mail x@y.example, codeword", NULL), STATUS_OK);
+    assert_int_equal(scene_write(&scene, "alice", "my mail x@y.example, codeword", NULL),
+                     STATUS_OK);
     struct memory_job *job = memory_job_create(MEMORY_READ, NULL, NULL);
     job->query = rows_query("alice", 5);
     scene_run(&scene, job);
@@ -165,8 +166,7 @@ static void questions_need_an_owner(void **state)
     struct scene scene;
     scene_begin(&scene, embedded, "on");
     for (size_t i = 0; i < 2; i++) {
-        struct memory_job *job =
-            memory_job_create(i == 0 ? MEMORY_READ : MEMORY_ERASE, NULL, NULL);
+        struct memory_job *job = memory_job_create(i == 0 ? MEMORY_READ : MEMORY_ERASE, NULL, NULL);
         job->query.limit = 5;
         scene_run(&scene, job);
         assert_int_equal(job->status, STATUS_INVALID);
@@ -180,8 +180,8 @@ static void without_a_backend_nothing_is_kept(void **state)
     struct scene scene = {.store = NULL};
     struct failure failure = {""};
     struct bus_settings settings = {.queue_bytes_max = 65536};
-    assert_int_equal(
-        bus_open(&settings, SLICE("on"), NULL, &plain_reader, &scene.memory, &failure), STATUS_OK);
+    assert_int_equal(bus_open(&settings, SLICE("on"), NULL, &plain_reader, &scene.memory, &failure),
+                     STATUS_OK);
     assert_false(memory_keeps(scene.memory));
     assert_true(memory_is_healthy(scene.memory));
     assert_int_equal(scene_write(&scene, "alice", "x", NULL), STATUS_UNSUPPORTED);

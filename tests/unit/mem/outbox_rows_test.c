@@ -34,7 +34,8 @@ static void rows_leave_in_order_of_arrival(void **state)
     expect_total(&rows, 0, 0);
     assert_int_equal(outbox_insert(rows.database, events, 3, &failure), STATUS_OK);
     assert_int_equal(outbox_insert(rows.database, events, 1, &failure), STATUS_OK); /* again */
-    expect_total(&rows, 3, event_bytes(&events[0]) + event_bytes(&events[1]) + event_bytes(&events[2]));
+    expect_total(&rows, 3,
+                 event_bytes(&events[0]) + event_bytes(&events[1]) + event_bytes(&events[2]));
     assert_int_equal(outbox_read(rows.database, 10, 1 << 20, &arena, &batch, &failure), STATUS_OK);
     assert_int_equal(batch.count, 3);
     for (size_t i = 0; i < 3; i++) {

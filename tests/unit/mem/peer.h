@@ -15,7 +15,7 @@ struct peer {
 
 /* Runs /usr/bin/python3 <script> <arguments>, <script> in tests/. Fails the test when it cannot. */
 void peer_start(struct peer *peer, const char *script, const char *const *arguments);
-/* The rest of the next line, which must begin with <name> and a space (or be <name> alone). */
+/* The rest of the next line, which must begin with <name>; <ret> may be NULL. */
 void peer_expect(struct peer *peer, const char *name, char *ret, size_t size);
 void peer_tell(struct peer *peer, const char *line);
 void peer_stop(struct peer *peer);

@@ -39,13 +39,34 @@ static void tokens_are_found(void **state)
 static void keys_are_found(void **state)
 {
     static const char *const keys[] = {
-        "sk-" "abcdefghijklmnop",      "sk-proj-" "abcDEF_0123-456",
-        "sk-ant-" "abcdefghijklmnop",  "ghp_" "abcdefghijklmnopqrst",
-        "gho_" "abcdefghijklmnopqrst", "github_pat_" "abcdefghij_klmnopqrst",
-        "AKIA" "ABCDEFGHIJKLMNOP",     "ASIA" "ABCDEFGHIJKLMNOP",
-        "xoxb-" "1234567890-abc",      "AIza" "abcdefghijklmnopqrstuvwxyz01234",
-        "glpat-" "abcdefghijklmnop",   "hf_" "abcdefghijklmnopqrst",
-        "npm_" "abcdefghijklmnopqrst", "sk_live_" "abcdefghijkl",
+        "sk-"
+        "abcdefghijklmnop",
+        "sk-proj-"
+        "abcDEF_0123-456",
+        "sk-ant-"
+        "abcdefghijklmnop",
+        "ghp_"
+        "abcdefghijklmnopqrst",
+        "gho_"
+        "abcdefghijklmnopqrst",
+        "github_pat_"
+        "abcdefghij_klmnopqrst",
+        "AKIA"
+        "ABCDEFGHIJKLMNOP",
+        "ASIA"
+        "ABCDEFGHIJKLMNOP",
+        "xoxb-"
+        "1234567890-abc",
+        "AIza"
+        "abcdefghijklmnopqrstuvwxyz01234",
+        "glpat-"
+        "abcdefghijklmnop",
+        "hf_"
+        "abcdefghijklmnopqrst",
+        "npm_"
+        "abcdefghijklmnopqrst",
+        "sk_live_"
+        "abcdefghijkl",
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
         char text[128];
@@ -119,8 +140,8 @@ static void no_text_is_slow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_are_found),        cmocka_unit_test(keys_are_found),
-        cmocka_unit_test(emails_are_found),        cmocka_unit_test(cards_are_found),
+        cmocka_unit_test(tokens_are_found),         cmocka_unit_test(keys_are_found),
+        cmocka_unit_test(emails_are_found),         cmocka_unit_test(cards_are_found),
         cmocka_unit_test(plain_text_is_left_alone), cmocka_unit_test(no_text_is_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,10 +274,10 @@ const struct exchange_reader plain_reader = {
 void scene_reopen(struct scene *scene, struct bus_settings settings, const char *redact)
 {
     struct failure failure = {""};
-    struct store_settings store = {.directory = scene->directory,
-                                   .queue_bytes_max = 64 * 1024 * 1024,
-                                   .readers_count = 2};
-    settings.capture_bytes_max = settings.capture_bytes_max == 0 ? 65536 : settings.capture_bytes_max;
+    struct store_settings store = {
+        .directory = scene->directory, .queue_bytes_max = 64 * 1024 * 1024, .readers_count = 2};
+    settings.capture_bytes_max =
+        settings.capture_bytes_max == 0 ? 65536 : settings.capture_bytes_max;
     settings.queue_bytes_max =
         settings.queue_bytes_max == 0 ? 64 * 1024 * 1024 : settings.queue_bytes_max;
     settings.outbox_bytes_max =
@@ -395,8 +395,8 @@ void scene_await(const atomic_uint_fast64_t *counter, uint64_t value)
     uint64_t until_ms = clock_monotonic_ms() + patience_ms;
     while (atomic_load(counter) != value) {
         if (clock_monotonic_ms() > until_ms) {
-            fail_msg("a counter stays at %llu, not %llu",
-                     (unsigned long long)atomic_load(counter), (unsigned long long)value);
+            fail_msg("a counter stays at %llu, not %llu", (unsigned long long)atomic_load(counter),
+                     (unsigned long long)value);
         }
         usleep(1000);
     }
