@@ -133,6 +133,7 @@ class Life:
         self.start_gateway, self.data, self.token, self.output = start_gateway, data, token, output
         self.acknowledged = []
         self.tries = 0
+        self.was_killed = False
 
     def run(self, injection):
         gateway = None
@@ -143,8 +144,9 @@ class Life:
             self.use(gateway)
         except (OSError, http.Truncated, AssertionError):
             # It may end only if that is what was injected.
-            if "SIGKILL" not in injection or gateway is not None and gateway.process.poll() is None:
+            if "SIGKILL" not in injection or gateway is not None and not wait_gone(gateway):
                 raise
+            self.was_killed = True
         if gateway is not None:
             strace.end(gateway)
 
@@ -180,7 +182,11 @@ class Life:
         assert [one for one in self.acknowledged if one not in found] == []
 
     def was_hit(self):
-        return "INJECTED" in self.output.read_text() or "SIGKILL" in self.output.read_text()
+        return self.was_killed or "INJECTED" in self.output.read_text()
+
+
+def wait_gone(gateway):
+    return wait_until(lambda: gateway.process.poll() is not None, "the gateway to end")
 
 
 def fault_lives(start_gateway, issuer, engine, tmp_path, call, faults, prepared):
