@@ -25,6 +25,8 @@ static bool planner_remember(struct agent_task *task, struct slice request, stru
     buffer_append_json_string(&body, plan);
     buffer_append_string(&body, ",\"by\":\"planner\",\"for\":");
     buffer_append_json_string(&body, task->identity.user);
+    buffer_append_string(&body, ",\"run_id\":");
+    buffer_append_json_string(&body, task->request_id);
     buffer_append_string(&body, "}}");
     if (body.failed) {
         agent_fail(task, 503, "the plan is too long");

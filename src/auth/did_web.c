@@ -175,25 +175,28 @@ static bool media_type_fits(struct slice content_type)
     return false;
 }
 
-static enum status reply_read(struct document *document, const struct fetch_reply *reply)
+enum status did_web_reply_read(struct slice did, const struct fetch_reply *reply,
+                               struct buffer *keys, struct failure *reterr)
 {
-    struct failure *failure = &document->failure;
+    if (reply->status != STATUS_OK) {
+        *reterr = reply->failure;
+        return reply->status;
+    }
     if (reply->code != 200) {
-        failure_set(failure, "status %u", reply->code);
+        failure_set(reterr, "status %u", reply->code);
         return STATUS_DENIED;
     }
     if (!media_type_fits(reply->content_type)) {
-        failure_set(failure, "the document's Content-Type is not one of a DID document");
+        failure_set(reterr, "the document's Content-Type is not one of a DID document");
         return STATUS_DENIED;
     }
     struct jwks *jwks = NULL;
-    enum status status =
-        did_web_document_keys(document_did(document), reply->body, &document->keys, failure);
+    enum status status = did_web_document_keys(did, reply->body, keys, reterr);
     if (status == STATUS_OK) {
-        status = jwks_parse(buffer_slice(&document->keys), &jwks, failure);
+        status = jwks_parse(buffer_slice(keys), &jwks, reterr);
     }
     if (status == STATUS_OK && jwks_count(jwks) == 0) {
-        failure_set(failure, "no usable key stands under authentication or assertionMethod");
+        failure_set(reterr, "no usable key stands under authentication or assertionMethod");
         status = STATUS_DENIED;
     }
     jwks_free(jwks);
@@ -211,12 +214,11 @@ static void document_fetched(void *context, const struct fetch_reply *reply)
     if (reply->status == STATUS_OK || reply->status == STATUS_LIMIT) {
         buffer_reset(&document->keys);
     }
-    if (reply->status != STATUS_OK) {
-        document->failure = reply->failure;
-    } else if (reply_read(document, reply) == STATUS_OK) {
+    if (did_web_reply_read(document_did(document), reply, &document->keys, &document->failure) ==
+        STATUS_OK) {
         document->failure.text[0] = '\0';
         document->keys_ms = uv_now(webs->loop);
-    } else {
+    } else if (reply->status == STATUS_OK) {
         buffer_reset(&document->keys);
     }
     document_publish_to_all(document);
@@ -235,13 +237,14 @@ static bool host_is_nearby(const struct did_webs_settings *settings, const struc
     return false;
 }
 
-static enum status document_fetch_begin(struct document *document, const char *text)
+static enum status url_fetch(struct fetcher *fetcher, const struct did_webs_settings *settings,
+                             const char *text, fetch_done *done, void *context,
+                             struct fetch **ret_fetch, struct failure *reterr)
 {
     static const char *const fields[] = {
         "Accept: application/did+json, application/did+ld+json, application/json", NULL};
-    const struct did_webs *webs = document->owner;
     struct url url;
-    enum status status = url_parse(slice_from_string(text), &url, &document->failure);
+    enum status status = url_parse(slice_from_string(text), &url, reterr);
     if (status != STATUS_OK) {
         return status;
     }
@@ -249,36 +252,47 @@ static enum status document_fetch_begin(struct document *document, const char *t
         .method = "GET",
         .url = text,
         .fields = fields,
-        .timeout_ms = webs->settings.timeout_ms,
+        .timeout_ms = settings->timeout_ms,
         .reply_bytes_max = did_web_document_bytes_max,
-        .ca_file = webs->settings.ca_file,
+        .ca_file = settings->ca_file,
         .address_policy =
-            host_is_nearby(&webs->settings, &url) ? ADDRESS_PRIVATE_ALLOWED : ADDRESS_PUBLIC_ONLY,
+            host_is_nearby(settings, &url) ? ADDRESS_PRIVATE_ALLOWED : ADDRESS_PUBLIC_ONLY,
     };
-    return fetch_start(webs->fetcher, &request, document_fetched, document, &document->fetch,
-                       &document->failure);
+    return fetch_start(fetcher, &request, done, context, ret_fetch, reterr);
+}
+
+enum status did_web_fetch(struct fetcher *fetcher, const struct did_webs_settings *settings,
+                          struct slice did, fetch_done *done, void *context,
+                          struct fetch **ret_fetch, struct failure *reterr)
+{
+    struct buffer text;
+    enum status status = STATUS_INVALID;
+    buffer_init(&text, 2 * did_bytes_max);
+    bool is_web = did_web_url_append(did, &text);
+    buffer_append_byte(&text, '\0');
+    if (!is_web) {
+        failure_set(reterr, "it is no did:web in its one form");
+    } else if (text.failed) {
+        failure_set(reterr, "out of memory");
+        status = STATUS_NO_MEMORY;
+    } else {
+        status = url_fetch(fetcher, settings, text.data, done, context, ret_fetch, reterr);
+    }
+    buffer_clear(&text);
+    return status;
 }
 
 static bool document_fetch(struct document *document)
 {
     struct did_webs *webs = document->owner;
-    struct buffer text;
-    enum status status = STATUS_INVALID;
+    struct failure failure;
     if (webs->fetches_count == did_web_fetches_max) {
         failure_set(&document->failure, "too many documents are being fetched at once");
         return false;
     }
-    buffer_init(&text, 2 * did_bytes_max);
-    if (did_web_url_append(document_did(document), &text)) {
-        buffer_append_byte(&text, '\0');
-        if (!text.failed) {
-            status = document_fetch_begin(document, text.data);
-        }
-    } else {
-        failure_set(&document->failure, "it is no did:web in its one form");
-    }
-    buffer_clear(&text);
-    if (status != STATUS_OK) {
+    if (did_web_fetch(webs->fetcher, &webs->settings, document_did(document), document_fetched,
+                      document, &document->fetch, &failure) != STATUS_OK) {
+        document->failure = failure;
         document->fetch = NULL;
         return false;
     }

@@ -9,6 +9,7 @@
 #define AG_AUTH_DID_WEB_H
 
 #include "auth/jwks.h"
+#include "base/buffer.h"
 #include "http/fetch.h"
 
 enum {
@@ -38,6 +39,17 @@ struct did_webs_settings {
     did_webs_publish *publish;
     void *context;
 };
+
+/* One document by itself (`attach-gateway did resolve`, `verify`): starts the GET that did_webs_ask
+ * would make, by the hosts, ca_file and timeout_ms of <settings>. */
+enum status did_web_fetch(struct fetcher *fetcher, const struct did_webs_settings *settings,
+                          struct slice did, fetch_done *done, void *context,
+                          struct fetch **ret_fetch, struct failure *reterr) MUST_CHECK;
+
+/* Appends the keys of the document that the reply to it is, as did_web_document_keys does. Any
+ * other status than STATUS_OK: it is none, or has no key that we could use. */
+enum status did_web_reply_read(struct slice did, const struct fetch_reply *reply,
+                               struct buffer *keys, struct failure *reterr) MUST_CHECK;
 
 /* NULL without memory. */
 struct did_webs *did_webs_create(uv_loop_t *loop, struct fetcher *fetcher,

@@ -4,12 +4,14 @@
  * DID: what the gateway itself would believe of it. */
 #include "auth/did_document.h"
 #include "auth/did_key.h"
+#include "auth/ed25519_key.h"
+#include "auth/jwk.h"
 #include "commands/commands.h"
 #include "commands/did_fetch.h"
 
 enum {
     did_arena_bytes_max = 256 * 1024,
-    did_document_text_bytes_max = 64 * 1024,
+    did_document_text_bytes_max = 128 * 1024,
 };
 
 static int did_failed(const struct failure *failure)
@@ -24,7 +26,8 @@ static int did_new(int count, char **arguments)
 {
     const char *type = "ed25519";
     const char *file = NULL;
-    const struct argument own[] = {{.flag = "--type", .ret = &type}, {.flag = "--out", .ret = &file}};
+    const struct argument own[] = {{.flag = "--type", .ret = &type},
+                                   {.flag = "--out", .ret = &file}};
     struct failure failure;
     struct did_key *key = NULL;
     struct buffer text;
@@ -61,12 +64,19 @@ static int did_new(int count, char **arguments)
 
 /* ---- did resolve ---- */
 
-/* The document of a DID that is its own key or account; its key must be one that can verify. */
-static enum deny_reason did_append_own(const struct did *did, struct buffer *text)
+/* DENY_UNDECIDED when the key of <did> can verify. An address is no key: nothing can be said. */
+static enum deny_reason did_key_check(const struct did *did)
 {
-    enum deny_reason reason = did->kind == KEY_ETHEREUM ? DENY_UNDECIDED : did_key_check(did);
-    if (reason == DENY_UNDECIDED) {
-        did_document_append(did, text);
+    struct jwk key = {0};
+    if (did->kind == KEY_ETHEREUM) {
+        return DENY_UNDECIDED;
+    }
+    enum deny_reason reason = did_import(did, &key);
+    jwk_clear(&key);
+    /* Half of all numbers are no point of Ed25519's curve, which OpenSSL does not say. */
+    if (reason == DENY_UNDECIDED && did->method != DID_METHOD_JWK && did->kind == KEY_ED25519 &&
+        !ed25519_key_is_point(did->key)) {
+        reason = DENY_DID_KEY_NOT_A_POINT;
     }
     return reason;
 }
@@ -80,16 +90,18 @@ static int did_print_document(const struct did *did, const struct config *config
     buffer_init(&text, did_document_text_bytes_max);
     if (did->method == DID_METHOD_WEB) {
         status = did_fetch(did->text, config, &text, NULL, &failure);
+    } else if ((reason = did_key_check(did)) == DENY_UNDECIDED) {
+        did_document_append(did, &text);
     } else {
-        reason = did_append_own(did, &text);
-    }
-    if (reason != DENY_UNDECIDED) {
         failure_set(&failure, "%s", deny_reason_text(reason));
         status = STATUS_INVALID;
     }
     if (status != STATUS_OK) {
         buffer_clear(&text);
-        return did_failed(&failure);
+        command_complain("cannot resolve %.*s: %s",
+                         (int)(did->text.length > 200 ? 200 : did->text.length), did->text.data,
+                         failure.text);
+        return EXIT_DENIED;
     }
     if (text.length > 0 && text.data[text.length - 1] != '\n') {
         buffer_append_byte(&text, '\n');
@@ -119,7 +131,7 @@ static int did_resolve(int count, char **arguments)
         if (reason == DENY_UNDECIDED) {
             code = did_print_document(&did, &config);
         } else {
-            command_complain("%.200s: %s", arguments[0], deny_reason_text(reason));
+            command_complain("cannot resolve %.200s: %s", arguments[0], deny_reason_text(reason));
             code = EXIT_DENIED;
         }
     }

@@ -43,6 +43,7 @@ static void generate_deny_reasons(struct buffer *buffer)
         [DENY_CLASS_EXPIRED] = "401 `invalid_token`, expired",
         [DENY_CLASS_REQUEST] = "400 `invalid_request`",
         [DENY_CLASS_UNAVAILABLE] = "503",
+        [DENY_CLASS_FORBIDDEN] = "403",
     };
     buffer_append_string(
         buffer,

@@ -2,14 +2,18 @@
  *
  * command_verify.c - `attach-gateway verify`: would this token be accepted, and why not?
  *
- * With --jwks it works offline; otherwise it asks the issuers, once, exactly as the gateway would.
- * Prints the verdict on standard output. */
+ * With --jwks it works offline; otherwise it asks the issuers, or the host of a did:web, once,
+ * exactly as the gateway would. Prints the verdict on standard output. */
+#include "auth/did_allow.h"
+#include "auth/did_web_cache.h"
 #include "auth/issuer.h"
 #include "auth/jws.h"
 #include "auth/mint.h"
 #include "auth/verify.h"
 #include "base/clock.h"
 #include "commands/commands.h"
+#include "commands/did_fetch.h"
+#include "http/uri.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +23,7 @@
 enum {
     verify_fetches_max = 16,
     verify_issuers_max = 64,
+    verify_dids_max = 256,
     verify_arena_bytes_max = 1024 * 1024,
 };
 
@@ -26,6 +31,7 @@ struct verify_arguments {
     const char *jwks_file;
     const char *issuer;
     const char *audience;
+    const char *did;
     const char *now;
     const char *env_file;
     bool local;
@@ -39,6 +45,8 @@ struct verify_trust {
     struct trusted_issuer issuers[verify_issuers_max + 1];
     struct slice names[verify_issuers_max];
     struct slice audiences[2];
+    struct trusted_dids dids;
+    struct slice dids_allowed[verify_dids_max];
     struct trust trust;
     size_t remote_count; /* the first ones, whose keys are fetched */
     size_t answers;      /* how many of those have answered */
@@ -130,38 +138,116 @@ static bool verify_add_local(struct verify_trust *trust, const struct slice_list
     return status == STATUS_OK;
 }
 
-/* From --jwks and --issuer, or, without either, what the gateway itself would believe. Without
- * --aud and OIDC_AUD any audience will do: the question is then about the rest. */
-static bool verify_make_trust(struct verify_trust *trust, const struct verify_arguments *arguments)
+static bool verify_allow_did(struct verify_trust *trust, const char *where, struct slice entry)
+{
+    struct failure failure;
+    struct slice *ret = &trust->dids_allowed[trust->dids.allow_count];
+    if (trust->dids.allow_count == verify_dids_max) {
+        command_complain("%s: more than %d entries", where, verify_dids_max);
+        return false;
+    }
+    if (did_allow_normalize(entry, &trust->config.arena, ret, &failure) != STATUS_OK) {
+        command_complain("%s: %s", where, failure.text);
+        return false;
+    }
+    trust->dids.allow_count++;
+    return true;
+}
+
+/* What sign-in messages call the gateway. */
+static bool verify_add_public_url(struct verify_trust *trust)
+{
+    struct slice text = trust->config.public_url;
+    struct failure failure;
+    struct url url;
+    if (text.length == 0) {
+        return true;
+    }
+    if (url_parse(text, &url, &failure) != STATUS_OK) {
+        command_complain("PUBLIC_URL: %s", failure.text);
+        return false;
+    }
+    size_t before = (size_t)(url.authority.data - text.data);
+    trust->dids.domain = url.authority;
+    trust->dids.origin = slice_make(text.data, before + url.authority.length);
+    return true;
+}
+
+/* From --did, or else DID_ALLOW; with neither, DID tokens are off as they are for the gateway. */
+static bool verify_add_dids(struct verify_trust *trust, const struct verify_arguments *arguments,
+                            const struct slice_list *audiences)
 {
     const struct config *config = &trust->config;
-    struct slice_list audiences = config->oidc_aud;
-    trust->trust.issuers = trust->issuers;
-    if (arguments->audience != NULL || audiences.count == 0) {
-        trust->audiences[0] = slice_from_string(arguments->audience);
-        audiences = (struct slice_list){.items = trust->audiences, .count = 1};
+    struct slice given = slice_from_string(arguments->did);
+    struct slice entry;
+    while (slice_next_item(&given, &entry)) {
+        if (!verify_allow_did(trust, "--did", entry)) {
+            return false;
+        }
     }
+    for (size_t i = 0; arguments->did == NULL && i < config->did_allow.count; i++) {
+        if (!verify_allow_did(trust, "DID_ALLOW", config->did_allow.items[i])) {
+            return false;
+        }
+    }
+    trust->dids.allow = trust->dids_allowed;
+    trust->dids.audiences = audiences->items;
+    trust->dids.audiences_count = audiences->count;
+    trust->dids.lifetime_max_s = (int64_t)(config->did_max_ttl_ms / 1000);
+    trust->dids.web = did_web_cache_create(1);
+    if (trust->dids.web == NULL) {
+        command_complain("out of memory");
+        return false;
+    }
+    trust->trust.dids = trust->dids.allow_count > 0 ? &trust->dids : NULL;
+    return verify_add_public_url(trust);
+}
+
+/* From --jwks and --issuer, or, without either, what the gateway itself would believe. */
+static bool verify_add_issuers(struct verify_trust *trust, const struct verify_arguments *arguments,
+                               const struct slice_list *audiences)
+{
+    const struct config *config = &trust->config;
     if (arguments->jwks_file != NULL) {
-        return verify_add_issuer(trust, slice_from_string(arguments->issuer), &audiences) &&
+        return verify_add_issuer(trust, slice_from_string(arguments->issuer), audiences) &&
                verify_load_jwks(arguments->jwks_file, &trust->issuers[0].jwks);
     }
     if (arguments->issuer != NULL) {
         trust->remote_count = 1;
-        return verify_add_issuer(trust, slice_from_string(arguments->issuer), &audiences);
+        return verify_add_issuer(trust, slice_from_string(arguments->issuer), audiences);
     }
     for (size_t i = 0; i < config->oidc_issuer.count; i++) {
-        if (!verify_add_issuer(trust, config->oidc_issuer.items[i], &audiences)) {
+        if (!verify_add_issuer(trust, config->oidc_issuer.items[i], audiences)) {
             return false;
         }
     }
     trust->remote_count = config->oidc_issuer.count;
-    if ((config->attach_local || arguments->local) && !verify_add_local(trust, &audiences)) {
+    return !(config->attach_local || arguments->local) || verify_add_local(trust, audiences);
+}
+
+/* Without --aud and OIDC_AUD, for DIDs DID_AUD, any audience will do: the question is then about
+ * the rest. */
+static bool verify_make_trust(struct verify_trust *trust, const struct verify_arguments *arguments)
+{
+    struct slice_list given = {.items = trust->audiences, .count = 1};
+    struct slice_list audiences = trust->config.oidc_aud;
+    trust->audiences[0] = slice_from_string(arguments->audience);
+    trust->trust.issuers = trust->issuers;
+    if (arguments->audience != NULL || audiences.count == 0) {
+        audiences = given;
+    }
+    struct slice_list did_audiences = audiences;
+    if (arguments->audience == NULL && trust->config.did_aud.count > 0) {
+        did_audiences = trust->config.did_aud;
+    }
+    if (!verify_add_issuers(trust, arguments, &audiences) ||
+        !verify_add_dids(trust, arguments, &did_audiences)) {
         return false;
     }
-    if (trust->trust.issuers_count == 0) {
+    if (trust->trust.issuers_count == 0 && (trust->trust.dids == NULL || arguments->jws_only)) {
         command_complain(
-            "whose tokens are to be believed? give --jwks FILE, --issuer URL or --local, "
-            "or set OIDC_ISSUER or ATTACH_LOCAL as for the gateway");
+            "whose tokens are to be believed? give --jwks FILE, --issuer URL, --local or "
+            "--did DIDS, or set OIDC_ISSUER, ATTACH_LOCAL or DID_ALLOW as for the gateway");
         return false;
     }
     return true;
@@ -226,6 +312,27 @@ static bool verify_fetch_keys(struct verify_trust *trust)
     return status == STATUS_OK;
 }
 
+/* ---- documents of did:web ---- */
+
+/* verify(), and once more when the token's did:web has a document to fetch first. */
+static struct verification verify_with_document(struct verify_trust *trust, struct slice token,
+                                                int64_t now_s, struct arena *arena)
+{
+    struct failure failure;
+    struct jwks *jwks = NULL;
+    struct verification verification = verify(&trust->trust, token, now_s, arena);
+    if (verification.verdict != VERDICT_NEEDS_KEYS || verification.did.length == 0) {
+        return verification;
+    }
+    if (did_fetch(verification.did, &trust->config, NULL, &jwks, &failure) != STATUS_OK) {
+        command_complain("cannot use the document of %.*s: %s", SLICE_ARGS(verification.did),
+                         failure.text);
+        return verification;
+    }
+    did_web_cache_insert(trust->dids.web, verification.did, jwks, 0, UINT64_MAX);
+    return verify(&trust->trust, token, now_s, arena);
+}
+
 /* ---- the verdict ---- */
 
 static int verify_print_denied(enum deny_reason reason)
@@ -285,7 +392,8 @@ static int verify_judge(struct verify_trust *trust, const struct verify_argument
     } else if (arguments->jws_only) {
         code = verify_judge_signature(trust, token, &arena);
     } else {
-        struct verification verification = verify(&trust->trust, token, arguments->now_s, &arena);
+        struct verification verification =
+            verify_with_document(trust, token, arguments->now_s, &arena);
         code = verification.verdict == VERDICT_ACCEPTED ? verify_print_accepted(&verification)
                                                         : verify_print_denied(verification.reason);
     }
@@ -318,6 +426,7 @@ static bool verify_read_arguments(int count, char **arguments, struct verify_arg
     const struct argument own[] = {{.flag = "--jwks", .ret = &ret->jwks_file},
                                    {.flag = "--issuer", .ret = &ret->issuer},
                                    {.flag = "--aud", .ret = &ret->audience},
+                                   {.flag = "--did", .ret = &ret->did},
                                    {.flag = "--now", .ret = &ret->now},
                                    {.flag = "--env-file", .ret = &ret->env_file},
                                    {.flag = "--local", .ret_is_there = &ret->local},
@@ -362,6 +471,7 @@ int command_verify(int count, char **arguments)
     for (size_t i = 0; i < trust->trust.issuers_count; i++) {
         jwks_free(trust->issuers[i].jwks);
     }
+    did_web_cache_free(trust->dids.web);
     buffer_clear(&token);
     config_clear(&trust->config);
     free(trust);

@@ -11,28 +11,23 @@ struct did_fetching {
     struct jwks **ret_jwks;
     struct failure *reterr;
     enum status status;
+    bool is_over;
 };
 
 static void did_fetched(void *context, const struct fetch_reply *reply)
 {
     struct did_fetching *fetching = context;
-    struct jwks *jwks = NULL;
     struct buffer keys;
     buffer_init(&keys, jwks_bytes_max);
-    fetching->status =
-        did_web_reply_read(fetching->did, reply, &keys, &jwks, fetching->reterr);
-    buffer_clear(&keys);
-    if (fetching->status != STATUS_OK) {
-        return;
+    fetching->is_over = true;
+    fetching->status = did_web_reply_read(fetching->did, reply, &keys, fetching->reterr);
+    if (fetching->status == STATUS_OK && fetching->ret_jwks != NULL) {
+        fetching->status = jwks_parse(buffer_slice(&keys), fetching->ret_jwks, fetching->reterr);
     }
-    if (fetching->document != NULL) {
+    if (fetching->status == STATUS_OK && fetching->document != NULL) {
         buffer_append(fetching->document, reply->body);
     }
-    if (fetching->ret_jwks != NULL) {
-        *fetching->ret_jwks = jwks;
-    } else {
-        jwks_free(jwks);
-    }
+    buffer_clear(&keys);
 }
 
 enum status did_fetch(struct slice did, const struct config *config, struct buffer *document,
@@ -60,8 +55,10 @@ enum status did_fetch(struct slice did, const struct config *config, struct buff
     if (status == STATUS_OK) {
         status = did_web_fetch(fetcher, &settings, did, did_fetched, &fetching, &fetch, reterr);
     }
+    while (status == STATUS_OK && !fetching.is_over) { /* it ends by its deadline */
+        uv_run(&loop, UV_RUN_ONCE);
+    }
     if (status == STATUS_OK) {
-        uv_run(&loop, UV_RUN_DEFAULT); /* the fetch ends by its deadline */
         status = fetching.status;
     }
     fetcher_free(fetcher);

@@ -33,7 +33,7 @@ struct process {
     struct engine engine;
     const struct path_rules *path_rules;
     struct demo_files *demo_files; /* NULL: no demo page */
-    SSL_CTX *tls_context; /* of the public listener; NULL: plain */
+    SSL_CTX *tls_context;          /* of the public listener; NULL: plain */
     struct slice *audiences;
     size_t audiences_count;
     struct trusted_issuer *issuers; /* without keys: each worker has its own copy */

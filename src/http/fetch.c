@@ -612,8 +612,8 @@ static bool fetch_set_request(struct fetch *fetch, const struct fetch_request *r
             slice_starts_with_ignoring_case(slice_from_string(request->url), SLICE("https:"));
         long version = is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
         failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version) != CURLE_OK;
-        /* libcurl 7.88 (Debian 12) fails with CURLE_HTTP2 on a second use of a connection that began
-         * with prior knowledge: each such call gets its own */
+        /* libcurl 7.88 (Debian 12) fails with CURLE_HTTP2 on a second use of a connection that
+         * began with prior knowledge: each such call gets its own */
         failed |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_tls ? 0L : 1L) != CURLE_OK;
         failed |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, is_tls ? 0L : 1L) != CURLE_OK;
     }

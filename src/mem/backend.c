@@ -2,8 +2,6 @@
  *
  * backend.c - finds a backend by its name. Any thread. */
 #include "mem/backend.h"
-#pragma weak backend_weaviate
-#pragma weak backend_postgres
 
 static const struct {
     const char *name;

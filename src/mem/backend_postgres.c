@@ -31,7 +31,7 @@ enum {
 
 /* Characters of each text that full text looks into, at first and when that is too much: a tsvector
  * holds 1 MiB of different words, whatever the text. The last step always fits. */
-static const int64_t words_steps[] = {1 << 20, 1 << 16, 1 << 12};
+static const int64_t words_steps[] = {1 << 22, 1 << 16, 1 << 12};
 
 enum { words_steps_count = sizeof(words_steps) / sizeof(*words_steps) };
 

@@ -240,3 +240,399 @@ def test_each_write_of_a_short_run_may_fail(start_gateway, issuer, engine, tmp_p
 def test_each_write_of_the_first_run_may_fail(start_gateway, issuer, engine, tmp_path, call, hits_least):
     faults = ["error=EIO", "error=ENOSPC", "signal=SIGKILL"]
     assert fault_lives(start_gateway, issuer, engine, tmp_path, call, faults, None) >= hits_least
+
+
+def test_while_nothing_reaches_the_disk_relaying_goes_on(start_gateway, issuer, engine, prepared, token, tmp_path):
+    """Every fdatasync fails from the first document on; the disk never gets better."""
+    engine.run(memory.engine_script())
+    gateway = start_gateway(wrapper=strace.command("fdatasync:error=EIO:when=1+", tmp_path / "calls"),
+                            ATTACH_DATA_DIR=prepared, MEM_ACK="stored", ready=False, **strace.options())
+    assert memory.write(gateway, token, "alice-0") == 503
+    wait_health(gateway, 503)
+    assert gateway.ask("GET", "/readyz").json() == {"status": "degraded"}
+    before = counted(gateway)
+    for number in range(5):
+        assert memory.chat(gateway, token, f"alice-{number}")
+        assert memory.log(gateway, token, f"alice-{number}") == 503
+    wait_until(lambda: counted(gateway)["refused"] == before["refused"] + 5 * (1 + memory.LINES_OF_LOG),
+               "each of them to be counted")
+    assert counted(gateway)["stored"] == before["stored"]
+    assert gateway.ask("GET", "/healthz").status == 200
+    strace.end(gateway)
+    again = start_gateway(ATTACH_DATA_DIR=prepared)
+    assert memory.write(again, token, "alice-after") == 201
+
+
+# ---- a disk that is full ----
+
+class Tmpfs:
+    """A file system of its own, as large as it is told."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        directory.mkdir(mode=0o700)
+        self.is_mounted = False
+
+    def mount(self, size):
+        option = f"size={size},mode=700"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", option, "attach-test", str(self.directory)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
+        self.is_mounted = True
+
+    def resize(self, size):
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.directory)], check=True)
+
+    def close(self):
+        if self.is_mounted:
+            subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    tmpfs = Tmpfs(tmp_path / "small")
+    yield tmpfs
+    tmpfs.close()
+
+
+@pytest.fixture
+def start_on_tmpfs(tmpfs, start_gateway):
+    """As start_gateway, which ends before the file system does."""
+    def start(size, **options):
+        tmpfs.mount(size)
+        return start_gateway(ATTACH_DATA_DIR=tmpfs.directory, **options)
+    return start
+
+
+@pytest.mark.parametrize("size", ["4k", "64k"])
+def test_a_disk_too_small_for_an_empty_store(start_on_tmpfs, tmpfs, engine, token, size):
+    engine.run(memory.engine_script())
+    gateway = start_on_tmpfs(size, ready=False)
+    wait_until(lambda: gateway.ask("GET", "/readyz").json() == {"status": "degraded"}, "a degraded gateway")
+    assert memory.write(gateway, token, "alice-0") == 507
+    assert memory.log(gateway, token, "alice-0") == 507
+    assert memory.chat(gateway, token, "alice-0")
+    assert gateway.ask("GET", "/healthz").status == 200
+    tmpfs.resize("64m")
+    wait_health(gateway, 200)
+    assert memory.write(gateway, token, "alice-1") == 201
+    assert memory.check(memory.rows(gateway, token), "alice") == {("document", "alice-1"): 1}
+
+
+@pytest.mark.parametrize("ack", ["none", "stored"])
+def test_a_disk_that_fills_and_is_given_room(start_on_tmpfs, tmpfs, engine, token, ack):
+    engine.run(memory.engine_script())
+    gateway = start_on_tmpfs("2m", MEM_ACK=ack)
+    acknowledged = []
+    refused = 0
+    exchanges = 0
+    with gateway.connect() as client:
+        for number in range(500):
+            status = memory.write(client, token, f"alice-{number}", size=20000)
+            if status == 201:
+                acknowledged.append(("document", f"alice-{number}"))
+            else:
+                assert status == 507, status
+                refused += 1
+            if refused == 3:
+                break
+        assert refused == 3 and acknowledged
+        wait_health(gateway, 503)
+        for number in range(5):
+            assert memory.chat(client, token, f"alice-{number}", size=20000)  # relaying goes on
+            exchanges += 1
+        # What is there can be read while nothing can be written.
+        assert {key for _, key in memory.check(memory.rows(gateway, token), "alice")} >= {key for _, key in acknowledged}
+    wait_until(lambda: sum(counted(gateway).values()) == len(acknowledged) + refused + exchanges, "all to be counted")
+    assert counted(gateway)["refused"] >= refused
+    tmpfs.resize("64m")
+    wait_health(gateway, 200)
+    assert memory.write(gateway, token, "alice-more", size=20000) == 201
+    assert memory.chat(gateway, token, "alice-more")
+    wait_until(lambda: counted(gateway)["stored"] + counted(gateway)["refused"] == sum(counted(gateway).values()) ==
+               len(acknowledged) + refused + exchanges + 2, "the sum to be exact")
+    found = memory.check(memory.rows(gateway, token), "alice")
+    assert [one for one in acknowledged if one not in found] == []
+    assert ("document", "alice-more") in found and ("exchange", "alice-more") in found
+    assert sum(found.values()) == counted(gateway)["stored"]
+
+
+def test_on_a_full_disk_required_memory_refuses(start_on_tmpfs, tmpfs, engine, token):
+    engine.run(memory.engine_script())
+    gateway = start_on_tmpfs("64k", MEM_REQUIRED="true", ready=False)
+    wait_until(lambda: gateway.ask("GET", "/readyz").json() == {"status": "degraded"}, "a degraded gateway")
+    reply = gateway.ask("POST", "/api/chat", body=memory.chat_body("alice-0"), token=token)
+    assert reply.status == 503 and engine.requests == []
+    tmpfs.resize("64m")
+    wait_health(gateway, 200)
+    assert memory.chat(gateway, token, "alice-1")
+
+
+# ---- a disk that is slow, and a queue that is full ----
+
+def chats(gateway, token, count, clients, size=200):
+    """<count> chats by each of <clients> at once; the seconds that each took."""
+    def run(number):
+        taken = []
+        with gateway.connect() as client:
+            for at in range(count):
+                began = time.monotonic()
+                assert memory.chat(client, token, f"alice-{number}-{at}", size)
+                taken.append(time.monotonic() - began)
+        return taken
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        return [seconds for taken in pool.map(run, range(clients)) for seconds in taken]
+
+
+def slow_gateway(start_gateway, prepared, seconds=0.2, **options):
+    return start_gateway(wrapper=strace.delayed("fdatasync", seconds), ATTACH_DATA_DIR=prepared,
+                         **strace.options(), **options)
+
+
+def test_with_slow_answers_wait_and_all_is_kept(start_gateway, engine, prepared, token):
+    engine.run(memory.engine_script())
+    gateway = slow_gateway(start_gateway, prepared, MEM_QUEUE_MAX="64k", MEM_WHEN_FULL="slow")
+    chats(gateway, token, count=6, clients=10, size=20000)
+    wait_until(lambda: counted(gateway)["stored"] == 60, "all to be stored")
+    assert sum(counted(gateway).values()) == 60
+    assert sum(memory.check(memory.rows(gateway, token), "alice").values()) == 60
+
+
+def test_with_drop_answers_do_not_wait_and_what_is_left_out_is_counted(start_gateway, engine, prepared, token):
+    engine.run(memory.engine_script())
+    gateway = slow_gateway(start_gateway, prepared, MEM_QUEUE_MAX="64k", MEM_WHEN_FULL="drop")
+    chats(gateway, token, count=6, clients=10, size=20000)
+    wait_until(lambda: sum(counted(gateway).values()) == 60, "each to be counted")
+    outcomes = counted(gateway)
+    assert outcomes["dropped"] > 0 and outcomes["stored"] > 0
+    assert outcomes["dropped"] + outcomes["stored"] == 60
+    found = memory.check(memory.rows(gateway, token), "alice")
+    assert sum(found.values()) == outcomes["stored"]  # no half row of those that were left out midway
+
+
+def test_documents_and_logs_over_the_queue_are_told_so(start_gateway, engine, prepared, token):
+    gateway = slow_gateway(start_gateway, prepared, MEM_QUEUE_MAX="64k")
+
+    def run(number):
+        taken = []
+        with gateway.connect() as client:
+            for at in range(5):
+                key = f"alice-{number}-{at}"
+                is_log = (number + at) % 2 == 0
+                status = memory.log(client, token, key) if is_log else memory.write(client, token, key, 30000)
+                assert status in (201, 202, 503), status
+                taken.append((status, "log" if is_log else "document", key))
+        return taken
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        told = [one for taken in pool.map(run, range(10)) for one in taken]
+    weight = {"log": memory.LINES_OF_LOG, "document": 1}
+    outcomes = counted(gateway)
+    assert outcomes["stored"] == sum(weight[kind] for status, kind, _ in told if status != 503)
+    assert outcomes["refused"] == sum(weight[kind] for status, kind, _ in told if status == 503) > 0
+    assert set(memory.check(memory.rows(gateway, token), "alice")) == {
+        (kind, key) for status, kind, key in told if status != 503}
+
+
+@pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "length"])
+def test_a_client_that_leaves_while_its_answer_is_stored(start_gateway, engine, prepared, token, is_chunked):
+    engine.run(memory.engine_script(is_chunked=is_chunked))
+    gateway = slow_gateway(start_gateway, prepared, seconds=0.5, MEM_ACK="stored")
+    for number in range(6):
+        client = gateway.connect()
+        client.send(client.request("POST", "/api/chat", body=memory.chat_body(f"alice-{number}"), token=token))
+        reply = client.read_head("POST")
+        assert reply.status == 200
+        if number % 2 == 0:
+            client.reset()
+        else:
+            client.close()
+    wait_until(lambda: len(memory.rows(gateway, token)) == 6, "all exchanges to be kept")
+    found = memory.check(memory.rows(gateway, token), "alice")
+    assert set(found) == {("exchange", f"alice-{number}") for number in range(6)}
+    assert memory.chat(gateway, token, "alice-more")
+    assert sum(counted(gateway).values()) == counted(gateway)["stored"] == 7
+
+
+# ---- ending ----
+
+@pytest.mark.parametrize("ack", ["none", "stored"])
+def test_what_was_answered_before_sigterm_is_kept(start_gateway, engine, issuer, tmp_path, ack):
+    engine.run(memory.engine_script())
+    data = tmp_path / "data"
+    gateway = start_gateway(ATTACH_DATA_DIR=data, MEM_ACK=ack)
+    load = Load(issuer, ["ann", "ben", "cy"])
+    clients = [threading.Thread(target=load.run, args=(gateway, user, number), daemon=True)
+               for number, user in enumerate(load.tokens)]
+    for client in clients:
+        client.start()
+    wait_until(lambda: len(load.acknowledged) > 100, "some load")
+    gateway.terminate()
+    assert gateway.wait_ended() == 0
+    for client in clients:
+        client.join(PATIENCE)
+    assert load.faults == []
+    again = start_gateway(ATTACH_DATA_DIR=data)
+    found = {}
+    for user, token in load.tokens.items():
+        found.update(memory.check(memory.rows(again, token), user))
+    assert [one for one in load.acknowledged if one not in found] == []
+
+
+# ---- a remote backend that fails ----
+
+RETRY_SECONDS = 30  # pauses between attempts grow
+
+
+@pytest.fixture
+def remote():
+    running = []
+
+    def start(**arguments):
+        running.append(Weaviate(**arguments))
+        return running[-1]
+    yield start
+    for one in running:
+        one.close()
+
+
+def remote_gateway(start_gateway, url, **options):
+    return start_gateway(MEM_BACKEND="weaviate", WEAVIATE_URL=url, **{"MEM_TIMEOUT": "1s", **options})
+
+
+def send_some(gateway, token, count=30):
+    """Exchanges, documents and logs in turn on one connection; how many events that is."""
+    with gateway.connect() as client:
+        for number in range(count):
+            assert memory.chat(client, token, f"alice-{number}")
+            assert memory.write(client, token, f"alice-{number}") == 201
+            assert memory.log(client, token, f"alice-{number}") == 202
+    return count * (2 + memory.LINES_OF_LOG)
+
+
+def wait_delivered(gateway, count):
+    wait_until(lambda: counted(gateway)["delivered"] >= count, f"{count} events to be delivered", RETRY_SECONDS)
+    outcomes = counted(gateway)
+    assert outcomes == {"stored": count, "refused": 0, "dropped": 0, "delivered": count, "rejected": 0}
+    metrics = gateway.metrics()
+    assert metrics["attach_memory_outbox_events"] == 0 and metrics["attach_memory_outbox_dropped_total"] == 0
+
+
+def delivered_in_order(weaviate, count):
+    """Nothing is there twice, and what came of one client on one connection is in its order."""
+    objects = weaviate.objects("event", "user", "run_id", "prompt", "payload", "session_id")
+    assert len(objects) == count
+    assert len({row["_additional"]["id"] for row in objects}) == count
+    sequences = {}
+    for row in objects:
+        row = {**row, "payload": json.loads(row["payload"]) if row["payload"] else None}
+        key = (row["payload"]["key"] if row["event"] == "document" else row["run_id"] if row["event"] == "log"
+               else row["prompt"].removeprefix("user: ").partition(" ")[0])
+        sequences.setdefault((row["session_id"], row["event"]), []).append(int(key.split("-")[1]))
+    for sequence in sequences.values():
+        assert sequence == sorted(sequence)
+
+
+def test_a_remote_that_is_down_costs_nothing_and_gets_all_of_it_later(start_gateway, engine, remote, token):
+    engine.run(memory.engine_script())
+    port = free_port()
+    gateway = remote_gateway(start_gateway, f"http://127.0.0.1:{port}")
+    count = send_some(gateway, token)
+    wait_until(lambda: counted(gateway)["stored"] == count, "all to be in the outbox")
+    assert gateway.metrics()["attach_memory_outbox_events"] == count
+    assert counted(gateway)["delivered"] == 0
+    wait_until(lambda: gateway.metrics()["attach_memory_delivery_failures_total"] >= 2, "attempts")
+    wait_health(gateway, 200)
+    assert gateway.ask("GET", "/mem/events", token=token).status == 503  # lists are the remote's
+    weaviate = remote(port=port)
+    wait_delivered(gateway, count)
+    delivered_in_order(weaviate, count)
+    assert sum(memory.check(memory.rows(gateway, token), "alice").values()) == count
+
+
+FAULTS = {
+    "cut": {"close": True},
+    "500": {"status": 500, "body": {"error": [{"message": "no"}]}},
+    "429": {"status": 429, "body": {}},
+    "200 with an error": {"status": 200, "body": {"data": None, "errors": [{"message": "no"}]}},
+    "200 with an empty list": {"status": 200, "body": []},
+    "200 with half a list": {"status": 200, "body": [{"result": {"status": "SUCCESS"}}]},
+    "objects fail": {"fail_objects": 40},
+    "slow": {"delay_s": 0.3},
+    "slower than MEM_TIMEOUT": {"delay_s": 1.5},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_remote_that_misbehaves_costs_nothing(start_gateway, engine, remote, token, fault):
+    engine.run(memory.engine_script())
+    weaviate = remote()
+    gateway = remote_gateway(start_gateway, weaviate.url)
+    assert memory.write(gateway, token, "alice--1") == 201
+    wait_until(lambda: counted(gateway)["delivered"] == 1, "the first event to be delivered")
+    weaviate.misbehave(**FAULTS[fault])
+    calls = len(weaviate.calls())
+    count = 1 + send_some(gateway, token, 20)
+    wait_until(lambda: len(weaviate.calls()) >= calls + 2, "the remote to be asked")
+    weaviate.misbehave()
+    wait_delivered(gateway, count)
+    delivered_in_order(weaviate, count)
+
+
+def test_a_remote_that_never_answers_does_not_keep_the_gateway_from_ending(start_gateway, engine, remote, token):
+    engine.run(memory.engine_script())
+    weaviate = remote()
+    data_options = {"ATTACH_DATA_DIR": None}
+    gateway = remote_gateway(start_gateway, weaviate.url, **data_options)
+    weaviate.misbehave(delay_s=60)
+    count = send_some(gateway, token, 3)
+    wait_until(lambda: counted(gateway)["stored"] == count, "all to be in the outbox")
+    gateway.terminate()
+    assert gateway.wait_ended() == 0
+
+
+def test_what_waits_for_a_remote_outlives_kill_9(start_gateway, engine, remote, issuer, tmp_path):
+    engine.run(memory.engine_script())
+    port = free_port()
+    load = Load(issuer, ["ann", "ben"])
+    options = {"ATTACH_DATA_DIR": tmp_path / "data", "MEM_ACK": "stored", "MEM_BACKEND": "weaviate",
+               "WEAVIATE_URL": f"http://127.0.0.1:{port}", "MEM_TIMEOUT": "1s"}
+    weaviate = None
+    for life in range(10):
+        if life == 5:
+            weaviate = remote(port=port)  # from now on lives end in the middle of deliveries
+        load.live(start_gateway(**options), 0.3)
+    gateway = start_gateway(**options)
+    wait_until(lambda: gateway.metrics()["attach_memory_outbox_events"] == 0 and len(weaviate.objects()) > 0,
+               "the outbox to be empty", RETRY_SECONDS)
+    found = {}
+    for user, token in load.tokens.items():
+        found.update(memory.check(memory.rows(gateway, token), user))
+    assert [one for one in load.acknowledged if one not in found] == []
+    objects = weaviate.objects("user")
+    assert len({row["_additional"]["id"] for row in objects}) == len(objects) == sum(found.values())
+
+
+def test_an_outbox_at_its_cap_refuses_and_counts(start_gateway, engine, remote, token):
+    engine.run(memory.engine_script())
+    port = free_port()
+    gateway = remote_gateway(start_gateway, f"http://127.0.0.1:{port}", MEM_OUTBOX_MAX="64k")
+    told = []
+    with gateway.connect() as client:
+        for number in range(40):
+            told.append(memory.write(client, token, f"alice-{number}", size=4000))
+            assert memory.chat(client, token, f"alice-{number}", size=4000)
+    assert set(told) == {201, 507}
+
+    def sums():
+        outcomes = counted(gateway)
+        left_out = int(gateway.metrics()["attach_memory_outbox_dropped_total"])
+        return outcomes["stored"], outcomes["refused"], outcomes["dropped"], left_out
+    wait_until(lambda: sum(sums()) == 80, "each to be counted")
+    stored, refused, dropped, left_out = sums()
+    assert refused == told.count(507) and dropped == 0 and left_out > 0
+    wait_health(gateway, 200)  # the store is well
+    weaviate = remote(port=port)
+    wait_until(lambda: counted(gateway)["delivered"] == stored, "what waited to be delivered", RETRY_SECONDS)
+    assert len(weaviate.objects()) == stored
+    assert memory.write(gateway, token, "alice-more") == 201

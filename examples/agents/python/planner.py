@@ -11,7 +11,7 @@ system = "You are a planner. Write a short numbered plan for the request. Write 
 def answer(call):
     request, model = call.text(), call.model()
     plan = call.chat(system, request, model)
-    document = {"request": request, "plan": plan, "by": call.agent.name, "for": call.user}
+    document = {"request": request, "plan": plan, "by": "planner", "for": call.user, "run_id": call.request_id}
     mem_id = call.ask("POST", "/mem/events", {"event": "plan", "payload": document})["mem_id"]
     call.log("info", f"plan {mem_id} is in memory, handing it to the coder")
     task = call.ask("POST", "/a2a/tasks/send", {"target": "coder", "input": {"mem_id": mem_id, "model": model}})

@@ -374,6 +374,11 @@ static void targets_and_caps_are_checked_before_anything_is_stored(void **state)
     call = send_make(scene, "coder");
     call->job.task.hops = 3;
     assert_int_equal(outcome_of(ask(scene, call)), A2A_TOO_MANY_HOPS);
+    static char large[a2a_input_bytes_max + 1];
+    memset(large, ' ', sizeof(large));
+    call = send_make(scene, "coder");
+    call->job.task.input = slice_make(large, sizeof(large));
+    assert_int_equal(outcome_of(ask(scene, call)), A2A_INVALID);
     call = send_make(scene, "coder");
     a2a_call_set_task(call, SLICE("no such id"));
     assert_int_equal(outcome_of(ask(scene, call)), A2A_UNKNOWN_TASK);
@@ -650,6 +655,77 @@ static void an_a2a_agent_is_asked_until_it_is_done(void **state)
     a2a_call_free(more);
 }
 
+static bool has_poll_request(struct scene *scene)
+{
+    return test_agent_request(scene->agent, 1)[0] != '\0';
+}
+
+static bool has_cancel_request(struct scene *scene)
+{
+    for (size_t i = 0; i < 8; i++) {
+        if (strstr(test_agent_request(scene->agent, i), "\"method\":\"tasks/cancel\"") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void an_a2a_agent_is_told_of_a_cancel(void **state)
+{
+    struct scene *scene = *state;
+    strncat(scene->entry, ";a2a", 5);
+    scene->items[0] = slice_from_string(scene->entry);
+    a2a_begin(scene);
+    for (size_t i = 0; i < 8; i++) {
+        test_agent_reply_json(scene->agent, i,
+                              "{\"result\":{\"kind\":\"task\",\"id\":\"r\",\"contextId\":\"c\","
+                              "\"status\":{\"state\":\"working\"}}}");
+    }
+    struct a2a_call *call = send_make(scene, "coder");
+    call->waits = false;
+    call = ask(scene, call);
+    run_until(scene, has_poll_request);
+    struct a2a_call *cancel = call_make(scene, A2A_CANCEL);
+    a2a_call_set_task(cancel, slice_from_string(call->job.tasks[0].id));
+    assert_int_equal(outcome_of(ask(scene, cancel)), A2A_OK);
+    run_until(scene, has_cancel_request);
+    assert_int_equal(a2a_counters(scene->a2a)->tasks_canceled, 1);
+    assert_int_equal(a2a_counters(scene->a2a)->tasks_running, 0);
+    a2a_call_free(call);
+}
+
+static void workflows_that_are_listed_are_started(void **state)
+{
+    struct scene *scene = *state;
+    scene->items[2] = SLICE("ProcessChat");
+    scene->config.a2a_workflows = (struct slice_list){&scene->items[2], 1};
+    scene->config.temporal_url = SLICE("127.0.0.1:1"); /* nobody is there */
+    scene->config.temporal_queue = SLICE("attach-gateway");
+    scene->config.temporal_namespace = SLICE("default");
+    scene->config.a2a_task_timeout_ms = 300;
+    a2a_begin(scene);
+    struct a2a_call *call = send_make(scene, NULL);
+    call->job.task.target_url = SLICE("temporal://Other");
+    assert_int_equal(outcome_of(ask(scene, call)), A2A_TARGET_DENIED);
+    call = send_make(scene, NULL);
+    call->job.task.target_url = SLICE("temporal://ProcessChat");
+    call = ask(scene, call);
+    assert_int_equal(call->job.outcome, A2A_OK);
+    assert_int_equal(call->job.tasks[0].state, TASK_FAILED);
+    assert_true(call->job.tasks[0].detail.length > 0);
+    assert_true(call->job.tasks[0].is_idempotent);
+    a2a_call_free(call);
+    a2a_end(scene);
+    scene->config.temporal_url = SLICE("not an address:::");
+    struct a2a_settings settings = {.config = &scene->config,
+                                    .loop = &scene->loop,
+                                    .store = scene->store,
+                                    .fetcher = scene->fetcher};
+    struct failure failure = {""};
+    assert_int_not_equal(a2a_open(&settings, &scene->a2a, &failure), STATUS_OK);
+    assert_non_null(strstr(failure.text, "TEMPORAL_URL"));
+}
+
 static void closing_answers_everybody(void **state)
 {
     struct scene *scene = *state;
@@ -683,6 +759,8 @@ int main(void)
         WITH_SCENE(ended_tasks_are_forgotten),
         WITH_SCENE(webhooks_are_set_and_listed),
         WITH_SCENE(an_a2a_agent_is_asked_until_it_is_done),
+        WITH_SCENE(an_a2a_agent_is_told_of_a_cancel),
+        WITH_SCENE(workflows_that_are_listed_are_started),
         WITH_SCENE(closing_answers_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,32 @@ static void a_waiting_task_takes_a_further_message(void **state)
     assert_int_equal(outcome_of(scene, continue_job(scene, "m3")), A2A_UNSUPPORTED);
 }
 
+static void a_conversation_has_an_end(void **state)
+{
+    struct scene *scene = *state;
+    char *large = malloc(task_history_bytes_max);
+    memset(large, ' ', task_history_bytes_max);
+    memcpy(large, "{}", 2);
+    struct task_job *job = task_job_create(TASK_CREATE, 32 * 1024 * 1024);
+    job->task.owner = ann;
+    job->limits = (struct task_limits){.per_user_max = 100, .tasks_max = 1000};
+    job->now_us = ++scene->now_us;
+    memcpy(job->task.id, id_of(1), task_id_length);
+    job->task.input = slice_make(large, task_history_bytes_max);
+    assert_int_equal(outcome_of(scene, job), A2A_OK);
+    assert_int_equal(move(scene, 1, TASK_INPUT_REQUIRED, NULL), A2A_UNAVAILABLE); /* small arena */
+    job = task_job_create(TASK_MOVE, 32 * 1024 * 1024);
+    memcpy(job->task.id, id_of(1), task_id_length);
+    job->task.state = TASK_INPUT_REQUIRED;
+    assert_int_equal(outcome_of(scene, job), A2A_OK);
+    job = task_job_create(TASK_CONTINUE, 32 * 1024 * 1024);
+    memcpy(job->task.id, id_of(1), task_id_length);
+    job->task.owner = ann;
+    job->task.input = SLICE("{}");
+    assert_int_equal(outcome_of(scene, job), A2A_TOO_MANY);
+    free(large);
+}
+
 static void a_restart_leaves_nothing_working(void **state)
 {
     struct scene *scene = *state;
@@ -474,6 +500,7 @@ int main(void)
         WITH_SCENE(pages_cover_everything_once),
         WITH_SCENE(lists_are_filtered),
         WITH_SCENE(a_waiting_task_takes_a_further_message),
+        WITH_SCENE(a_conversation_has_an_end),
         WITH_SCENE(a_restart_leaves_nothing_working),
         WITH_SCENE(what_is_old_is_forgotten_in_small_steps),
         WITH_SCENE(webhooks_belong_to_their_task),

@@ -3,7 +3,10 @@
  * scene.c - see scene.h. */
 #include "scene.h"
 
+#include "a2a/a2a.h"
+#include "dialect/dialect.h"
 #include "fake_codec.h"
+#include "http/fetch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +26,7 @@
 enum {
     scene_turn_ms = 2,
     scene_patience = 15000, /* turns in which nothing happens before a wait is given up */
-    scene_flags_max = 16,
+    scene_flags_max = 24,
 };
 
 /* ---- begin and end ---- */
@@ -97,12 +100,45 @@ void scene_begin(struct scene *scene, const char *const *flags)
     scene_remember(scene, SLICE(SCENE_TOKEN_BOB), SLICE("bob"));
 }
 
+static void scene_agents_closed(void *context)
+{
+    *(bool *)context = true;
+}
+
+static void scene_close_agents(struct scene *scene)
+{
+    bool is_closed = false;
+    if (scene->process.a2a == NULL) {
+        return;
+    }
+    a2a_close(scene->process.a2a, scene_agents_closed, &is_closed);
+    for (unsigned idle = 0; !is_closed; idle++) {
+        assert_true(idle < scene_patience);
+        scene_turn(scene, -1);
+    }
+    fetcher_free(scene->fetcher);
+}
+
+static void scene_close_memory(struct scene *scene)
+{
+    if (scene->process.store == NULL) {
+        return;
+    }
+    memory_close(scene->process.memory);
+    store_close(scene->process.store);
+    if (scene->place.directory[0] != '\0') {
+        place_remove(&scene->place);
+    }
+}
+
 void scene_end(struct scene *scene)
 {
     struct gateway *gateway = scene->gateway;
     while (gateway->connections != NULL) {
         connection_close(gateway->connections, true);
     }
+    scene_await_errands(scene, 0);
+    scene_close_agents(scene);
     listener_close(&gateway->listener);
     engine_pool_close(&gateway->engine_pool);
     access_log_close(&gateway->access_log);
@@ -112,9 +148,11 @@ void scene_end(struct scene *scene)
     assert_int_equal(atomic_load(&scene->process.connections_open), 0);
     mailbox_clear(&gateway->worker.mailbox);
     assert_int_equal(uv_loop_close(&gateway->worker.loop), 0);
+    a2a_free(scene->process.a2a);
     free(gateway->worker.gather);
     free(gateway->worker.scratch);
     gateway_free(gateway);
+    scene_close_memory(scene);
     scene->process.gateways = NULL;
     process_clear(&scene->process);
     config_clear(&scene->config);
@@ -122,6 +160,93 @@ void scene_end(struct scene *scene)
         close(scene->engine);
     }
     fake_codec_forget();
+}
+
+/* ---- memory and agents ---- */
+
+void scene_open_memory(struct scene *scene)
+{
+    const struct store_settings settings = {
+        .directory = scene->place.directory,
+        .queue_bytes_max = (size_t)scene->config.mem_queue_max_bytes,
+        .readers_count = 1,
+    };
+    struct failure failure = {""};
+    place_make(&scene->place);
+    if (store_open(&settings, &scene->process.store, &failure) != STATUS_OK ||
+        memory_open(&scene->config, scene->process.store, &dialect_exchange_reader,
+                    &scene->process.memory, &failure) != STATUS_OK) {
+        fail_msg("%s", failure.text);
+    }
+}
+
+static enum status scene_mint(void *context, const struct a2a_delegation *delegation,
+                              struct buffer *token, struct failure *reterr)
+{
+    buffer_append_string(token, "delegated");
+    return STATUS_OK;
+}
+
+void scene_open_agents(struct scene *scene)
+{
+    struct failure failure = {""};
+    uv_loop_t *loop = &scene->gateway->worker.loop;
+    if (fetcher_create(loop, 1024, &scene->fetcher, &failure) != STATUS_OK) {
+        fail_msg("%s", failure.text);
+    }
+    const struct a2a_settings settings = {.config = &scene->config,
+                                          .loop = loop,
+                                          .store = scene->process.store,
+                                          .fetcher = scene->fetcher,
+                                          .mint = scene_mint};
+    if (a2a_open(&settings, &scene->process.a2a, &failure) != STATUS_OK) {
+        fail_msg("%s", failure.text);
+    }
+}
+
+void scene_hold_store(struct scene *scene)
+{
+    gate_init(&scene->released);
+    gate_init(&scene->entered);
+    gate_init(&scene->hold);
+    sql_job_init(&scene->held, "SELECT 1", 0, &scene->released);
+    scene->held.entered = &scene->entered;
+    scene->held.hold = &scene->hold;
+    assert_int_equal(store_write(scene->process.store, &scene->held.job), STATUS_OK);
+    gate_await(&scene->entered, 1);
+}
+
+void scene_release_store(struct scene *scene)
+{
+    gate_pass(&scene->hold);
+    gate_await(&scene->released, 1);
+}
+
+static void scene_recalled(struct memory_job *job)
+{
+    gate_pass(job->context);
+}
+
+struct memory_job *scene_recall(struct scene *scene, const char *user, size_t count)
+{
+    for (unsigned idle = 0; idle < scene_patience; idle++) {
+        struct memory_job *job = memory_job_create(MEMORY_READ, scene_recalled, &scene->recalled);
+        assert_non_null(job);
+        gate_init(&scene->recalled);
+        job->query.issuer = SLICE(SCENE_ISSUER);
+        job->query.subject = slice_from_string(user);
+        job->query.limit = 100;
+        memory_run(scene->process.memory, job);
+        gate_await(&scene->recalled, 1);
+        assert_int_equal(job->status, STATUS_OK);
+        if (job->page.count >= count) {
+            return job;
+        }
+        memory_job_free(job);
+        scene_turn(scene, -1);
+    }
+    fail_msg("memory does not have %zu events of %s", count, user);
+    return NULL;
 }
 
 /* ---- without sockets ---- */
@@ -174,6 +299,24 @@ void scene_settle(struct scene *scene)
     do {
         uv_run(loop, UV_RUN_NOWAIT);
     } while (poll(&ready, 1, 0) == 1);
+}
+
+void scene_await_errands(struct scene *scene, size_t count)
+{
+    for (unsigned idle = 0; scene->gateway->errands_out != count; idle++) {
+        if (idle == scene_patience) {
+            fail_msg("%zu errands, not %zu", scene->gateway->errands_out, count);
+        }
+        scene_turn(scene, -1);
+    }
+}
+
+void scene_await_end(struct scene *scene)
+{
+    for (unsigned idle = 0; scene->connection.request != NULL; idle++) {
+        assert_true(idle < scene_patience);
+        scene_turn(scene, -1);
+    }
 }
 
 int scene_connect(struct scene *scene)

@@ -2,12 +2,14 @@
  *
  * scene.h - one worker of a gateway on the test's own thread, with its listener, and an engine on a
  * loopback socket that the test plays itself. Whatever waits turns the worker's loop; what never
- * comes fails the test. */
+ * comes fails the test. Memory and agents are there when they are asked for: scene_open_*. */
 #ifndef AG_TESTS_UNIT_GATEWAY_SCENE_H
 #define AG_TESTS_UNIT_GATEWAY_SCENE_H
 
 #include "gateway/process.h"
 #include "gateway/request.h"
+
+#include "../store/place.h"
 
 #define SCENE_ISSUER "https://issuer.test"
 /* Of "alice", remembered by the worker as verified; SCENE_TOKEN_BOB is bob's. */
@@ -22,13 +24,34 @@ struct scene {
     uint16_t port;                /* the gateway's */
     int engine;                   /* listens; ENGINE_URL names it */
     struct connection connection; /* of the fake codec, without a socket: see scene_request */
+    struct place place;           /* of scene_open_memory; empty: none */
+    struct gate recalled;
+    struct sql_job held; /* of scene_hold_store, with its gates */
+    struct gate entered, hold, released;
+    struct fetcher *fetcher; /* of scene_open_agents */
 };
 
 /* Loads <flags> (ends with NULL; NULL: none) over a configuration that trusts SCENE_ISSUER, whose
  * keys are not there, for the audience "api". */
 void scene_begin(struct scene *scene, const char *const *flags);
-/* Ends every connection and checks that nothing keeps the loop alive. */
+/* Ends every connection, lets the errands come back, and checks that nothing keeps the loop alive.
+ */
 void scene_end(struct scene *scene);
+
+/* ---- what some need ---- */
+
+/* A store in a directory of its own, and memory as the flags say. */
+void scene_open_memory(struct scene *scene);
+/* Agents as the flags say, on the worker's own loop. After scene_open_memory. */
+void scene_open_agents(struct scene *scene);
+
+/* The store's writing thread stands still until it is released. */
+void scene_hold_store(struct scene *scene);
+void scene_release_store(struct scene *scene);
+
+/* The newest events of <user>, at least <count> of them: waits until they are there. Ended by
+ * memory_job_free. */
+struct memory_job *scene_recall(struct scene *scene, const char *user, size_t count);
 
 /* ---- without sockets ---- */
 
@@ -46,6 +69,10 @@ void scene_prove(struct request *request, const char *user);
 void scene_turn(struct scene *scene, int descriptor);
 /* Turns until nothing more happens at once. */
 void scene_settle(struct scene *scene);
+/* Until the gateway waits for <count> letters. */
+void scene_await_errands(struct scene *scene, size_t count);
+/* Until the request on <scene>'s own connection has ended. */
+void scene_await_end(struct scene *scene);
 /* A client's end of a new connection to the gateway. */
 int scene_connect(struct scene *scene);
 /* The same, and the connection speaks the fake codec. */
