@@ -178,7 +178,7 @@ static void server_log_chain(struct agent_task *task)
             buffer_append(&chain, name);
         }
     }
-    agent_log(task, "info", "acting for %.*s, chain: %.*s", SLICE_ARGS(task->identity.user),
+    agent_log(task, "info", "token verified: acting for %.*s, act chain %.*s", SLICE_ARGS(task->identity.user),
               SLICE_ARGS(buffer_slice(&chain)));
     buffer_clear(&chain);
 }

@@ -5,7 +5,7 @@
 // Everything shown is read from the user's own memory. Each agent adds its name to the request id that it calls the
 // gateway with, so that "ID/planner/coder" is what the coder did for the planner; the gateway's rows task_sent and
 // task_result say when a hop began and ended.
-import { $, duration, make, setText, timeOf } from './dom.js';
+import { $, duration, make, setText } from './dom.js';
 
 const states = {
   queued: ['busy', 'queued'],
@@ -125,11 +125,10 @@ export class HandOff {
     hop.time = make('span', 'time');
     hop.list = make('ul', 'steps');
     const title = make('p', 'hop-title', agent === 'engine' ? 'Engine' : agent[0].toUpperCase() + agent.slice(1));
-    const chain = [...names].reverse().join(' <- ');
     const whom =
       agent === 'engine'
         ? `answers ${this.user}`
-        : `acts for ${this.user}, called by ${caller}; its token says: sub ${this.user}, act ${chain}`;
+        : `acts for ${this.user}, called by ${caller}`;
     const element = make('li', '', make('div', 'head', title, hop.badge, hop.time), make('p', 'chain', whom), hop.list);
     element.dataset.hop = hop.path;
     $('hops').append(element);
@@ -144,13 +143,14 @@ export class HandOff {
     // Rows are stamped by the gateway's clock, waits are counted by ours: close enough for a tenth of a second.
     setText(hop.time, duration(Math.max(0, (hop.ended || Date.now()) - hop.began)));
     const steps = [...hop.steps.values()].sort((a, b) => a.at - b.at);
+    const start = this.hop(`/${this.target}`).began;
     while (hop.list.children.length < steps.length) {
       hop.list.append(make('li', '', make('span', 'time'), make('span', '')));
     }
     steps.forEach((step, index) => {
       const line = hop.list.children[index];
       line.className = step.isBad ? 'bad' : '';
-      setText(line.children[0], timeOf(step.at));
+      setText(line.children[0], `+${duration(Math.max(0, step.at - start))}`);
       setText(line.children[1], step.text);
     });
   }

@@ -14,9 +14,20 @@ function wordsOf(row) {
       return row.message;
     case 'task_result':
       return row.result?.detail ?? row.result?.message?.content ?? JSON.stringify(row.result ?? null);
+    case 'plan':
+      return row.payload?.plan ?? JSON.stringify(row.payload ?? null);
+    case 'task_sent':
+      return sentOf(row.payload ?? {});
     default:
       return JSON.stringify(row.payload ?? row.result ?? null);
   }
+}
+
+/** What a task asks for: a chat body, an A2A message around one, or the id of a document. */
+function sentOf(payload) {
+  const body = payload.parts?.[0]?.data ?? payload;
+  const text = payload.parts?.[0]?.text ?? body.messages?.at?.(-1)?.content ?? body.prompt;
+  return text ?? (body.mem_id ? `the document ${body.mem_id}` : JSON.stringify(payload));
 }
 
 export class Memory {

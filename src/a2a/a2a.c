@@ -51,27 +51,6 @@ static void call_route(struct a2a_call *call);
 
 /* ---- calls ---- */
 
-struct a2a_call *a2a_call_create(enum a2a_action action, void (*done)(struct a2a_call *call),
-                                 void *context)
-{
-    struct a2a_call *call = calloc(1, sizeof(*call));
-    if (call != NULL) {
-        task_job_init(&call->job, TASK_LOAD, a2a_call_bytes_max);
-        call->action = action;
-        call->done = done;
-        call->context = context;
-    }
-    return call;
-}
-
-void a2a_call_free(struct a2a_call *call)
-{
-    if (call != NULL) {
-        task_job_clear(&call->job);
-        free(call);
-    }
-}
-
 static struct a2a_call *call_of_letter(struct letter *letter)
 {
     return (struct a2a_call *)(void *)((char *)letter - offsetof(struct a2a_call, letter));
@@ -101,16 +80,6 @@ static void call_refuse(struct a2a_call *call, enum a2a_outcome outcome, const c
     failure_set(&call->job.failure, "%s",
                 text != NULL && text[0] != '\0' ? text : a2a_outcome_row(outcome)->text);
     call_answer(call);
-}
-
-void a2a_call_set_task(struct a2a_call *call, struct slice id)
-{
-    if (task_id_is_sound(id)) {
-        memcpy(call->job.task.id, id.data, task_id_length);
-        call->job.task.id[task_id_length] = '\0';
-    } else { /* nobody has it */
-        memcpy(call->job.task.id, "-", 2);
-    }
 }
 
 /* ---- memory ---- */
@@ -322,8 +291,8 @@ static void call_answer_following(struct a2a_call *call)
     }
     follower->is_ready = true;
     if (watch == NULL) {
-        if (a2a->is_closing) {
-            call_refuse(call, A2A_UNAVAILABLE, "the gateway stops");
+        if (a2a->is_closing || follower->is_gone) {
+            call_answer(call); /* with the task as it is */
         }
         return; /* followers_tell answers */
     }
@@ -504,7 +473,7 @@ static void call_refused_directly(void *receiver, struct letter *letter)
     call_answer(call_of_letter(letter));
 }
 
-void a2a_run(struct a2a *a2a, struct a2a_call *take_call)
+uint64_t a2a_run(struct a2a *a2a, struct a2a_call *take_call)
 {
     static const struct {
         bool is_direct;
@@ -518,18 +487,24 @@ void a2a_run(struct a2a *a2a, struct a2a_call *take_call)
     };
     struct a2a_call *call = take_call;
     call->a2a = a2a;
+    uint64_t id = 0;
+    if (call->watch != NULL || call->waits) {
+        id = atomic_fetch_add(&a2a->watch_ids, 1) + 1;
+        call->id = id;
+    }
     if (call->watch != NULL) {
-        call->watch->id = atomic_fetch_add(&a2a->watch_ids, 1) + 1;
+        call->watch->id = id;
     }
     if (!ways[call->action].is_direct) {
         call_post(call, call_received);
-        return;
+        return id;
     }
     call->job.action = ways[call->action].action;
     call->job.done = call_answered_directly;
     if (!task_store_run(a2a->settings.store, &call->job)) {
         call_post(call, call_refused_directly);
     }
+    return id;
 }
 
 struct unwatch {
@@ -547,17 +522,19 @@ static void unwatch_received(void *receiver, struct letter *letter)
         return;
     }
     follower->is_gone = true;
-    if (follower->is_ready) {
+    if (follower->is_ready && follower->watch != NULL) {
         follower_tell(&a2a->followers, follower, NULL, true);
+    } else if (follower->is_ready) {
+        call_answer(follower->call); /* with the task as it was */
     }
 }
 
-void a2a_unwatch(struct a2a *a2a, uint64_t watch_id)
+void a2a_unwatch(struct a2a *a2a, uint64_t id)
 {
     struct unwatch *unwatch = calloc(1, sizeof(*unwatch));
     if (unwatch != NULL) {
         unwatch->letter.deliver = unwatch_received;
-        unwatch->id = watch_id;
+        unwatch->id = id;
         bool is_posted = mailbox_post(&a2a->mailbox, &unwatch->letter);
         assert(is_posted);
         (void)is_posted;

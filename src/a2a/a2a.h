@@ -102,6 +102,7 @@ struct a2a_call {
     void *context;
     /* a2a.c's */
     struct a2a *a2a;
+    uint64_t id;
     struct a2a_call *next;
     struct follower *follower;
     bool has_place;
@@ -115,12 +116,13 @@ void a2a_call_free(struct a2a_call *call); /* takes NULL */
 /* job.task.id; whatever is no id of ours leads to A2A_UNKNOWN_TASK. */
 void a2a_call_set_task(struct a2a_call *call, struct slice id);
 
-/* Takes the call. */
-void a2a_run(struct a2a *a2a, struct a2a_call *take_call);
+/* Takes the call. Returns what a2a_unwatch wants, for a call that waits or watches; else 0. */
+uint64_t a2a_run(struct a2a *a2a, struct a2a_call *take_call);
 
-/* The client of a watch has left. An event with is_over, and without a task, comes soon, unless it
- * is under way already. */
-void a2a_unwatch(struct a2a *a2a, uint64_t watch_id);
+/* The client has left. A watch gets an event with is_over, and without a task, soon, unless one is
+ * under way already. A call that waits is answered soon, with the task as it stands (was_over
+ * false). */
+void a2a_unwatch(struct a2a *a2a, uint64_t id);
 
 /* ---- the whole ---- */
 

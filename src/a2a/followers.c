@@ -154,12 +154,15 @@ void followers_tell(struct followers *followers, const struct task *task)
     }
 }
 
-struct follower *followers_find(struct followers *followers, uint64_t watch_id)
+struct follower *followers_find(struct followers *followers, uint64_t id)
 {
     for (size_t i = 0; i < followers_buckets; i++) {
         struct follower *follower = followers->buckets[i];
         for (; follower != NULL; follower = follower->next) {
-            if (follower->watch != NULL && follower->watch->id == watch_id) {
+            uint64_t its_id = follower->watch != NULL  ? follower->watch->id
+                              : follower->call != NULL ? follower->call->id
+                                                       : 0;
+            if (its_id == id) {
                 return follower;
             }
         }

@@ -42,8 +42,8 @@ struct a2a_event *follower_event(const struct follower *follower, const struct t
 void follower_tell(struct followers *followers, struct follower *follower, const struct task *task,
                    bool is_over);
 
-/* The follower of that watch; NULL when it is over already. */
-struct follower *followers_find(struct followers *followers, uint64_t watch_id);
+/* The follower that a2a_run gave that number; NULL when it is over already. */
+struct follower *followers_find(struct followers *followers, uint64_t id);
 
 /* At the end: calls are answered A2A_UNAVAILABLE, watches get their last event. */
 void followers_clear(struct followers *followers);

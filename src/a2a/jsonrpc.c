@@ -399,6 +399,7 @@ enum a2a_outcome question_read(enum a2a_operation operation, enum a2a_version ve
         return A2A_UNKNOWN_METHOD;
     }
     question.query.with_inputs = question.history_length != 0;
+    question.push.is_legacy = version == A2A_LEGACY;
     if (outcome == A2A_OK) {
         *ret = question;
     }

@@ -200,7 +200,9 @@ static bool delivery_fill(struct delivery *delivery, const struct task *task,
                    (struct slice){NULL, 0}),
         field_make(&delivery->arena, "X-A2A-Notification-Token", push->token,
                    (struct slice){NULL, 0}),
-        field_make(&delivery->arena, "Authorization", push->scheme, push->credentials),
+        push->credentials.length == 0
+            ? NULL
+            : field_make(&delivery->arena, "Authorization", push->scheme, push->credentials),
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i] != NULL) {

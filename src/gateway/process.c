@@ -3,6 +3,7 @@
  * process.c - see process.h. */
 #include "gateway/process.h"
 
+#include "a2a/a2a.h"
 #include "auth/did_allow.h"
 #include "auth/mint.h"
 #include "base/log_writer.h"
@@ -411,6 +412,7 @@ enum status process_serve(struct process *process, struct failure *reterr)
         gateway_free(process->gateways[i]);
     }
     control_free(process->control);
+    a2a_free(process->a2a);
     memory_close(process->memory);
     store_close(process->store);
     log_writer_stop();

@@ -104,7 +104,7 @@ class Agent:
                 try:
                     body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
                     call = Call(agent, self.headers, body if isinstance(body, dict) else {})
-                    call.log("info", f"acting for {call.user}, chain: {' <- '.join(call.chain)}")
+                    call.log("info", f"token verified: acting for {call.user}, act chain {' <- '.join(call.chain)}")
                     status, answer = 200, agent.answer(call)
                 except (Refusal, ValueError, KeyError) as error:
                     status, answer = getattr(error, "status", 400), {"detail": str(error)}

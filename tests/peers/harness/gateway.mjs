@@ -10,7 +10,7 @@ import { Program } from './program.mjs';
 import { patienceMs, waitUntil } from './wait.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const binary = process.env.GATEWAY_BINARY ?? path.join(repository, 'build/attach-gateway');
+export const binary = process.env.GATEWAY_BINARY ?? path.join(repository, 'build/attach-gateway');
 
 function environmentOf(directory, options) {
   const kept = Object.entries(process.env).filter(([name]) => name.endsWith('SAN_OPTIONS'));

@@ -726,6 +726,31 @@ static void workflows_that_are_listed_are_started(void **state)
     assert_non_null(strstr(failure.text, "TEMPORAL_URL"));
 }
 
+static void a_client_that_leaves_is_not_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    a2a_begin(scene);
+    test_agent_reply(scene->agent, NULL); /* it never answers */
+    for (int i = 0; i < 2; i++) {
+        uint64_t id = a2a_run(scene->a2a, send_make(scene, "coder"));
+        assert_true(id > 0);
+        for (int turns = 0; i == 0 && turns < 20; turns++) { /* once late, once at once */
+            uv_run(&scene->loop, UV_RUN_NOWAIT);
+            usleep(5000);
+        }
+        a2a_unwatch(scene->a2a, id);
+        a2a_unwatch(scene->a2a, id); /* again: no effect */
+        run_until(scene, has_one_answer);
+        struct a2a_call *call = scene->answers[0];
+        scene->answers_count = 0;
+        assert_int_equal(call->job.outcome, A2A_OK);
+        assert_false(call->was_over);
+        assert_int_equal(call->job.tasks[0].state, TASK_WORKING);
+        a2a_call_free(call);
+    }
+    assert_int_equal(a2a_counters(scene->a2a)->tasks_running, 2); /* they go on */
+}
+
 static void closing_answers_everybody(void **state)
 {
     struct scene *scene = *state;
@@ -761,6 +786,7 @@ int main(void)
         WITH_SCENE(an_a2a_agent_is_asked_until_it_is_done),
         WITH_SCENE(an_a2a_agent_is_told_of_a_cancel),
         WITH_SCENE(workflows_that_are_listed_are_started),
+        WITH_SCENE(a_client_that_leaves_is_not_waited_for),
         WITH_SCENE(closing_answers_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

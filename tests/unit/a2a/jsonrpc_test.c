@@ -164,6 +164,7 @@ static void messages_with_their_configuration(void **state)
     assert_true(question->returns_at_once && question->has_push);
     assert_true(slice_equals(question->push.id, SLICE("p")));
     assert_true(slice_equals(question->push.scheme, SLICE("Basic")));
+    assert_false(question->push.is_legacy);
 }
 
 static void parameters_that_are_wrong(void **state)

@@ -95,6 +95,7 @@ static void trouble_is_tried_again(void **state)
     struct scene *scene = *state;
     struct task_push push = hook_of(scene);
     push.is_legacy = true;
+    push.scheme = SLICE("Bearer"); /* without credentials it says nothing */
     test_agent_reply(scene->agent, "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n");
     push_send(scene->pushes, &scene->task, &push, 1);
     while (test_agent_request(scene->agent, 0)[0] == '\0') {
@@ -103,6 +104,7 @@ static void trouble_is_tried_again(void **state)
     test_agent_reply(scene->agent, "HTTP/1.1 204 Taken\r\n\r\n");
     run_until(scene, &scene->counters.pushes_sent, 1);
     assert_non_null(strstr(test_agent_request(scene->agent, 1), "{\"kind\":\"task\",\"id\":"));
+    assert_null(strstr(test_agent_request(scene->agent, 1), "Authorization"));
     assert_string_equal(test_agent_request(scene->agent, 2), "");
     assert_int_equal(scene->counters.pushes_failed, 0);
 }

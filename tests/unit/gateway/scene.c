@@ -49,8 +49,9 @@ static void scene_configure(struct scene *scene, uint16_t engine_port, const cha
     char engine_url[64];
     const char *all[scene_flags_max] = {"--oidc-issuer=" SCENE_ISSUER, "--oidc-aud=api",
                                         "--workers=1", engine_url};
+    char home[] = "HOME=/nonexistent";
     struct config_sources sources = {.env_file = "/dev/null",
-                                     .environment = (char *[]){"HOME=/nonexistent", NULL},
+                                     .environment = (char *[]){home, NULL},
                                      .flags = (char *const *)(uintptr_t)all,
                                      .flags_count = 4};
     struct failure failure = {""};
