@@ -6,6 +6,10 @@
  *   stream  the same with streamed replies; streams that run at the end are read to theirs
  *   hold    each connection sends one request; then they stay open until stdin ends
  *
+ * With --rate, load asks so often a second on whichever connection is free, and counts the time
+ * from the moment at which it was due. With --words, each prompt has so many words of its own: few
+ * that are frequent, many that are rare, as in a text.
+ *
  * Tokens are taken in turn from a file with one per line, from the one after --skip on. The result
  * is one line of JSON. */
 #include "endpoint.h"
@@ -19,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -27,6 +32,8 @@ enum {
     client_request_max = 8192,
     client_samples_max = 4 * 1024 * 1024,
     client_stall_ms = 10000,
+    client_words_known = 20000,
+    client_rate_max = 100000,
 };
 
 #define BODY                                                                                       \
@@ -39,6 +46,7 @@ enum mode { MODE_LOAD, MODE_STREAM, MODE_HOLD };
 struct connection {
     int descriptor;
     bool asks; /* a request is on its way */
+    struct connection *next_free;
     bool body_began;
     uint64_t asked_us;
     struct reply reply;
@@ -57,7 +65,11 @@ static struct client {
     size_t next_token;
     int poll;
     struct connection *connections;
-    size_t running; /* connections with a request on its way */
+    uint64_t rate; /* of requests in a second; 0: as fast as replies come */
+    uint64_t words;
+    uint64_t random;
+    struct connection *free; /* with a rate: those that ask nothing now */
+    size_t running;          /* connections with a request on its way */
     bool ending;
     uint64_t replies;
     uint64_t body_bytes;  /* of each reply; all are alike */
@@ -95,10 +107,49 @@ static void client_read_tokens(void)
     }
 }
 
+/* Word number <number> of a language without meaning: syllables, the rarer the longer. */
+static size_t client_word(char *text, size_t room, uint64_t number)
+{
+    static const char *const syllables[] = {"ka", "lo", "mi", "ne", "tu", "ra", "sho", "vi"};
+    size_t length = 0;
+    do {
+        const char *syllable = syllables[number % 8];
+        number /= 8;
+        while (*syllable != '\0' && length + 1 < room) {
+            text[length++] = *syllable++;
+        }
+    } while (number > 0);
+    text[length++] = ' ';
+    return length;
+}
+
+static const char *client_body(void)
+{
+    static const char start[] =
+        "{\"model\":\"bench\",\"messages\":[{\"role\":\"user\",\"content\":\"";
+    static const char end[] = "\"}]}";
+    static char body[client_request_max / 2];
+    if (client.words == 0) {
+        return BODY;
+    }
+    size_t length = sizeof(start) - 1;
+    memcpy(body, start, length);
+    for (uint64_t i = 0; i < client.words && length + 64 < sizeof(body); i++) {
+        client.random = client.random * 6364136223846793005U + 1442695040888963407U;
+        uint64_t part = client.random >> 44; /* 20 bits */
+        uint64_t cube = ((part * part >> 20) * part) >> 20;
+        length +=
+            client_word(body + length, sizeof(body) - length, (cube * client_words_known) >> 20);
+    }
+    memcpy(body + length, end, sizeof(end));
+    return body;
+}
+
 static void client_ask(struct connection *connection)
 {
     char request[client_request_max];
     char query[64] = "";
+    const char *body = client_body();
     if (client.chunks > 0) {
         snprintf(query, sizeof(query), "?chunks=%" PRIu64 "&every_us=%" PRIu64, client.chunks,
                  client.every_us);
@@ -107,7 +158,7 @@ static void client_ask(struct connection *connection)
                           "POST /v1/chat/completions%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
                           "User-Agent: bench\r\nAccept: */*\r\nAuthorization: Bearer %s\r\n"
                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                          query, client.port, client.tokens[client.next_token], strlen(BODY), BODY);
+                          query, client.port, client.tokens[client.next_token], strlen(body), body);
     if (length < 0 || (size_t)length >= sizeof(request)) {
         endpoint_give_up("a token is too long");
     }
@@ -148,7 +199,10 @@ static void client_reply_over(struct connection *connection)
     if (client.mode != MODE_STREAM) {
         client_sample(connection);
     }
-    if (client.mode != MODE_HOLD && !client.ending) {
+    if (client.rate > 0) {
+        connection->next_free = client.free;
+        client.free = connection;
+    } else if (client.mode != MODE_HOLD && !client.ending) {
         client_ask(connection);
     }
 }
@@ -209,8 +263,12 @@ static void client_open(void)
         }
         endpoint_watch(client.poll, connection->descriptor, connection);
     }
+    for (size_t i = 0; i < client.connections_count && client.rate > 0; i++) {
+        client.connections[i].next_free = client.free;
+        client.free = &client.connections[i];
+    }
     uint64_t start_us = endpoint_now_us();
-    for (size_t i = 0; i < client.connections_count; i++) {
+    for (size_t i = 0; i < client.connections_count && client.rate == 0; i++) {
         uint64_t due_us = start_us + client.every_us * i / client.connections_count;
         while (endpoint_now_us() < due_us) {
             client_turn(0);
@@ -235,9 +293,36 @@ static uint32_t client_percentile(unsigned percent)
     return client.samples_count == 0 ? 0 : client.samples_us[client.samples_count * percent / 100];
 }
 
+static void client_run_at_rate(uint64_t start_us)
+{
+    uint64_t asked = 0;
+    for (uint64_t now_us; (now_us = endpoint_now_us()) - start_us < client.duration_us;) {
+        uint64_t due_us = start_us + asked * 1000000 / client.rate;
+        if (now_us >= due_us && client.free != NULL) {
+            struct connection *connection = client.free;
+            client.free = connection->next_free;
+            client_ask(connection);
+            connection->asked_us = due_us;
+            asked++;
+            continue;
+        }
+        struct epoll_event events[client_events_max];
+        uint64_t wait_us = now_us >= due_us ? 1000 : due_us - now_us;
+        const struct timespec wait = {.tv_nsec =
+                                          (long)(wait_us > 100000 ? 100000 : wait_us) * 1000};
+        int ready = epoll_pwait2(client.poll, events, client_events_max, &wait, NULL);
+        for (int i = 0; i < ready; i++) {
+            client_read(events[i].data.ptr);
+        }
+    }
+}
+
 static void client_run(void)
 {
     uint64_t start_us = endpoint_now_us();
+    if (client.rate > 0) {
+        client_run_at_rate(start_us);
+    }
     while (endpoint_now_us() - start_us < client.duration_us) {
         client_turn(client_stall_ms);
     }
@@ -314,6 +399,12 @@ static void client_read_arguments(int count, char **arguments)
             client.next_token = (size_t)number;
         } else if (strcmp(name, "--every-us") == 0) {
             client.every_us = number;
+        } else if (strcmp(name, "--rate") == 0 && number <= client_rate_max) {
+            client.rate = number;
+        } else if (strcmp(name, "--words") == 0) {
+            client.words = number;
+        } else if (strcmp(name, "--seed") == 0) {
+            client.random = number;
         } else {
             endpoint_give_up("unknown: %s", name);
         }
@@ -321,7 +412,8 @@ static void client_read_arguments(int count, char **arguments)
     if (!mode_known || count % 2 != 0 || client.port == 0 || client.tokens_file == NULL) {
         endpoint_give_up(
             "usage: bench-client load|stream|hold --port PORT --tokens FILE "
-            "[--connections N] [--milliseconds N] [--skip N] [--chunks N --every-us N]");
+            "[--connections N] [--milliseconds N] [--skip N] [--chunks N --every-us N] [--rate N] "
+            "[--words N --seed N]");
     }
 }
 

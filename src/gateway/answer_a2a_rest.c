@@ -99,6 +99,15 @@ static bool a2a_rest_params(const struct a2a_rest_row *row, struct slice id, str
     return !text->failed;
 }
 
+/* The bodies of 0.3 are protocol buffers as JSON, which leave a false out: a configuration that
+ * does not say "blocking" does not ask to wait. */
+static bool a2a_rest_waits(enum a2a_version version, struct json_value params)
+{
+    struct json_value configuration = json_member(params, "configuration");
+    return version != A2A_LEGACY || configuration.kind != JSON_OBJECT ||
+           json_member(configuration, "blocking").kind == JSON_TRUE;
+}
+
 static enum a2a_outcome a2a_rest_body(struct request *request, const struct a2a_rest_row *row,
                                       struct slice id, struct slice config,
                                       enum a2a_version version, struct a2a_face *face,
@@ -119,8 +128,10 @@ static enum a2a_outcome a2a_rest_body(struct request *request, const struct a2a_
         json_parse(kept, JSON_DUPLICATES_UNCHECKED, &params, failure) != STATUS_OK) {
         return A2A_NOT_JSON;
     }
-    return question_read(row->operation, version, params, &request->arena, &face->question,
-                         failure);
+    enum a2a_outcome outcome =
+        question_read(row->operation, version, params, &request->arena, &face->question, failure);
+    face->question.returns_at_once |= !a2a_rest_waits(version, params);
+    return outcome;
 }
 
 static enum a2a_outcome a2a_rest_query(struct request *request, struct a2a_face *face,

@@ -25,6 +25,7 @@ struct did_wait;
 struct request;
 struct path_rules;
 struct mint;
+struct targets;
 struct a2a;
 
 /* The whole process, made before the workers start and read-only afterwards but for the atomics. */
@@ -47,9 +48,10 @@ struct process {
     bool listens_on_loopback;
     bool admin_on_loopback;
     struct slice data_directory;
-    struct mint *mint;     /* the gateway's own key */
-    struct slice self_url; /* how others reach us, without a '/' at its end: PUBLIC_URL, or
-                              where we listen */
+    struct targets *targets; /* who may be called with a task, as --check shows it */
+    struct mint *mint;       /* the gateway's own key */
+    struct slice self_url;   /* how others reach us, without a '/' at its end: PUBLIC_URL, or
+                                where we listen */
     char self_text[320];
     struct a2a *a2a;       /* NULL in tests that hand nothing over */
     struct store *store;   /* NULL in tests that keep nothing */

@@ -4,6 +4,7 @@
 #include "gateway/process.h"
 
 #include "a2a/a2a.h"
+#include "a2a/targets.h"
 #include "auth/did_allow.h"
 #include "auth/mint.h"
 #include "base/log_writer.h"
@@ -267,6 +268,9 @@ enum status process_prepare(struct process *process, struct config *config, stru
         status = process_open_key(process, reterr);
     }
     if (status == STATUS_OK) {
+        status = targets_create(config, &process->targets, reterr);
+    }
+    if (status == STATUS_OK) {
         status = process_prepare_dids(process, config, reterr);
     }
     if (status == STATUS_OK) {
@@ -286,6 +290,27 @@ void process_clear(struct process *process)
     free(process->dids_allowed);
     free(process->gateways);
     mint_free(process->mint);
+    targets_free(process->targets);
+}
+
+/* Who may be called with a task. */
+static void process_append_targets(const struct process *process, struct buffer *buffer)
+{
+    const struct config *config = process->config;
+    size_t count = 0;
+    const struct agent *agents = targets_agents(process->targets, &count);
+    buffer_append_string(buffer, "tasks may go to:\n  engine\n");
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_format(buffer, "  %.*s at %.*s\n", SLICE_ARGS(agents[i].name),
+                             SLICE_ARGS(agents[i].text));
+    }
+    for (size_t i = 0; i < config->a2a_targets.count; i++) {
+        buffer_append_format(buffer, "  %.*s\n", SLICE_ARGS(config->a2a_targets.items[i]));
+    }
+    for (size_t i = 0; i < config->a2a_workflows.count; i++) {
+        buffer_append_format(buffer, "  temporal://%.*s\n",
+                             SLICE_ARGS(config->a2a_workflows.items[i]));
+    }
 }
 
 void process_append_exposure(const struct process *process, struct buffer *buffer)
@@ -293,6 +318,7 @@ void process_append_exposure(const struct process *process, struct buffer *buffe
     buffer_append_string(buffer, "exposed, in the order in which it is matched:\n");
     routes_append(buffer);
     path_rules_append(process->path_rules, buffer);
+    process_append_targets(process, buffer);
     if (process->issuers_count > 0) {
         buffer_append_string(buffer, "tokens are believed from:\n");
     }

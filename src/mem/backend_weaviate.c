@@ -68,8 +68,23 @@ static enum status status_of_object(struct json_value object)
     return slice_starts_with(message, SLICE("\"invalid ")) ? STATUS_INVALID : STATUS_IO;
 }
 
+static bool batch_has_id(const struct event *events, size_t count, size_t likely_place,
+                         struct json_value id)
+{
+    if (likely_place < count && json_string_is(id, events[likely_place].id)) {
+        return true; /* replies come in the order of the batch */
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (json_string_is(id, events[i].id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A 200 says nothing: every object has an outcome of its own. */
-static enum status batch_check(struct weaviate *weaviate, size_t count, struct failure *reterr)
+static enum status batch_check(struct weaviate *weaviate, const struct event *events, size_t count,
+                               struct failure *reterr)
 {
     struct json_value answer;
     struct failure reason;
@@ -85,7 +100,9 @@ static enum status batch_check(struct weaviate *weaviate, size_t count, struct f
     size_t invalid = 0;
     size_t seen = 0;
     while (json_walk_next(&walk, NULL, &object)) {
-        enum status status = status_of_object(object);
+        enum status status = batch_has_id(events, count, seen, json_member(object, "id"))
+                                 ? status_of_object(object)
+                                 : STATUS_IO;
         stored += status == STATUS_OK;
         invalid += status == STATUS_INVALID;
         seen++;
@@ -98,8 +115,8 @@ static enum status batch_check(struct weaviate *weaviate, size_t count, struct f
     return seen == count && stored + invalid == count ? STATUS_INVALID : STATUS_IO;
 }
 
-static enum status batch_post(struct weaviate *weaviate, const struct buffer *body, size_t count,
-                              struct failure *reterr)
+static enum status batch_post(struct weaviate *weaviate, const struct buffer *body,
+                              const struct event *events, size_t count, struct failure *reterr)
 {
     size_t reply_max = weaviate_reply_bytes_max;
     if (body->length > reply_max / echo_factor) {
@@ -116,7 +133,7 @@ static enum status batch_post(struct weaviate *weaviate, const struct buffer *bo
         status = weaviate_code_status(code, "a batch", reterr);
         return status == STATUS_NOT_FOUND ? STATUS_IO : status;
     }
-    return batch_check(weaviate, count, reterr);
+    return batch_check(weaviate, events, count, reterr);
 }
 
 static enum status write_some(struct weaviate *weaviate, const struct event *events, size_t count,
@@ -139,8 +156,9 @@ static enum status write_some(struct weaviate *weaviate, const struct event *eve
         rows++;
     }
     buffer_append_string(&body, "]}");
-    enum status status =
-        is_made && !body.failed ? batch_post(weaviate, &body, rows, reterr) : no_memory(reterr);
+    enum status status = is_made && !body.failed
+                             ? batch_post(weaviate, &body, events, rows, reterr)
+                             : no_memory(reterr);
     buffer_clear(&body);
     *ret_written = rows;
     return status;

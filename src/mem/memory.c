@@ -89,6 +89,9 @@ void bus_answer(struct bus_frame *take_frame, enum status status, const struct f
         job->status = STATUS_NOT_FOUND;
         failure_set(&job->failure, "no such event");
     }
+    if (is_one && job->erased > 1) {
+        job->erased = 1; /* on its way to the remote, it was in both places */
+    }
     job->done(job);
 }
 

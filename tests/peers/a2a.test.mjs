@@ -13,7 +13,7 @@ import { collect } from './harness/collect.mjs';
 import { bodyOf, replyJson, startEngine } from './harness/engine.mjs';
 import { startGateway } from './harness/gateway.mjs';
 import { audience, startIssuer } from './harness/provider.mjs';
-import { Scope, scopeOf } from './harness/scope.mjs';
+import { Scope } from './harness/scope.mjs';
 import { waitUntil, within } from './harness/wait.mjs';
 
 const unknownId = '0'.repeat(32);
@@ -82,7 +82,8 @@ async function ended(client, id) {
 /** Begins a task that holds; {id, letGo}. */
 async function begin({ agent }, client, options = {}) {
   const before = agent.requests.length;
-  const task = await client.send('hold it', { blocking: false, ...options });
+  const sent = client.send('hold it', { blocking: false, ...options });
+  const task = await within(sent, 'an answer that does not wait');
   assert.ok(['submitted', 'working'].includes(task.state), task.state);
   await agent.request(before);
   return { id: task.id, contextId: task.contextId, letGo: () => agent.letGo() };
@@ -292,34 +293,34 @@ for (const line of lines) {
       await assert.rejects(collect(nobody.stream('hello')), /401|credentials|token/i);
     });
 
-    test('lists its tasks, page by page', { skip: !line.name.startsWith('1 over') && listReason(line) }, async () => {
-      const { contextId } = await client.send('list 0');
-      for (const number of [1, 2, 3, 4]) {
-        await client.send(`list ${number}`, { contextId });
-      }
-      const found = [];
-      let pageToken = '';
-      do {
-        const page = await client.list({ contextId, pageSize: 2, pageToken, includeArtifacts: true });
-        assert.ok(page.tasks.length <= 2);
-        assert.equal(page.totalSize, 5);
-        found.push(...page.tasks);
-        pageToken = page.nextPageToken;
-      } while (pageToken);
-      assert.deepEqual(
-        found.map(({ texts }) => texts[0]),
-        [4, 3, 2, 1, 0].map((number) => `echo: list ${number}`),
-      );
-      assert.deepEqual((await stranger.list({ contextId })).tasks, []);
-      assert.deepEqual((await client.list({ contextId })).tasks.flatMap(({ texts }) => texts), []);
-      const failed = await client.list({ contextId, status: 'TASK_STATE_FAILED' });
-      assert.deepEqual(failed.tasks, []);
-    });
+    if (line.lists) {
+      test('lists its tasks, page by page', async () => {
+        const { contextId } = await client.send('list 0');
+        for (const number of [1, 2, 3, 4]) {
+          await client.send(`list ${number}`, { contextId });
+        }
+        const found = [];
+        let pageToken = '';
+        do {
+          const query = { contextId, pageSize: 2, pageToken, includeArtifacts: true };
+          const page = await client.list(query);
+          assert.ok(page.tasks.length <= 2);
+          assert.equal(page.totalSize, 5);
+          found.push(...page.tasks);
+          pageToken = page.nextPageToken;
+        } while (pageToken);
+        assert.deepEqual(
+          found.map(({ texts }) => texts[0]),
+          [4, 3, 2, 1, 0].map((number) => `echo: list ${number}`),
+        );
+        assert.deepEqual((await stranger.list({ contextId })).tasks, []);
+        const bare = await client.list({ contextId });
+        assert.deepEqual(bare.tasks.flatMap(({ texts }) => texts), []);
+        const failed = await client.list({ contextId, status: 'TASK_STATE_FAILED' });
+        assert.deepEqual(failed.tasks, []);
+      });
+    }
   });
-}
-
-function listReason({ name }) {
-  return `line ${name} has no call for it`;
 }
 
 for (const server of servers) {

@@ -153,11 +153,11 @@ function turned(token, index, find) {
 
 const turnedSignature = (token) => turned(token, 0, (bytes) => bytes.length >> 1);
 
-/** The payload stays well formed: of exp, or of a statement, the first character is another. */
+/** The payload stays well formed: the second digit of exp is another, or the first letter of a statement. */
 function turnedPayload(token) {
   return turned(token, 1, (bytes) => {
     const text = bytes.toString('latin1');
-    const at = text.search(/"exp":/) < 0 ? text.search(/Let me in/) : text.search(/"exp":/) + '"exp":'.length;
+    const at = text.search(/"exp":/) < 0 ? text.search(/Let me in/) : text.search(/"exp":/) + '"exp":1'.length;
     assert.ok(at >= 0, text);
     return at;
   });

@@ -14,7 +14,9 @@ import grpc from '@grpc/grpc-js';
 import { Client, Connection } from '@temporalio/client';
 
 import { makeDirectory } from './harness/directory.mjs';
+import { Gateway, startGateway } from './harness/gateway.mjs';
 import { Program } from './harness/program.mjs';
+import { audience, startIssuer } from './harness/provider.mjs';
 import { scopeOf } from './harness/scope.mjs';
 import { startDriver } from './harness/temporal_driver.mjs';
 import { failureOf, startTemporalServer } from './harness/temporal_server.mjs';
@@ -328,4 +330,140 @@ describe("the example worker, which is Temporal's own SDK", () => {
       assert.equal(memo['attach-user'], 'user-1');
     },
   );
+});
+
+/** A user, and the options of a gateway that starts workflows at <address>. */
+async function openGateway(scope, address, options = {}) {
+  const issuer = await startIssuer(scope);
+  const settings = {
+    OIDC_ISSUER: issuer.url,
+    OIDC_AUD: audience,
+    ENGINE_URL: 'http://127.0.0.1:1',
+    TEMPORAL_URL: address,
+    A2A_WORKFLOWS: 'ProcessChat',
+    ATTACH_DATA_DIR: makeDirectory(scope),
+    ...options,
+  };
+  const token = await issuer.token();
+  return { settings, token, ask: askerOf(token) };
+}
+
+/** ask(gateway, path, body) -> {status, body} */
+function askerOf(token) {
+  return async (gateway, path, body) => {
+    const reply = await fetch(gateway.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    return { status: reply.status, body: await reply.json() };
+  };
+}
+
+async function sendWorkflow(ask, gateway) {
+  const task = { input: { messages }, target_url: 'temporal://ProcessChat' };
+  const { status, body } = await ask(gateway, '/a2a/tasks/send', task);
+  assert.equal(status, 200, JSON.stringify(body));
+  return body.task_id;
+}
+
+async function endOf(ask, gateway, id) {
+  return waitUntil(async () => {
+    const { body } = await ask(gateway, `/a2a/tasks/status/${id}`);
+    return ['done', 'error'].includes(body.state) && body;
+  }, 'the task to end');
+}
+
+describe('a task that is a workflow', () => {
+  test('the example client gets its answer through the gateway', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    await startWorker(scope, temporal.address);
+    const { settings, token } = await openGateway(scope, temporal.address);
+    const gateway = await startGateway(scope, settings);
+    const client = new Program(
+      process.execPath,
+      [path.join(examples, 'client.mjs'), 'one two three'],
+      { PATH: process.env.PATH, GATEWAY_URL: gateway.url, TOKEN: token },
+    );
+    const { code } = await within(client.ended, 'the example client to end');
+    assert.equal(code, 0, client.text());
+    assert.equal(client.output, '"Processed 3 tokens"\n');
+    const { request } = temporal.calls.find(({ method }) => method === 'StartWorkflowExecution');
+    const [, id] = /^task ([0-9a-f]{32})$/m.exec(client.lines.join('\n'));
+    assert.equal(request.workflowId, id);
+    const user = request.memo.fields['attach-user'];
+    assert.equal(jsonOf(user), 'agent-one');
+    assert.deepEqual(temporal.workerFailures, []);
+  });
+
+  test('the failure of a workflow is the error of its task', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    const { settings, ask } = await openGateway(scope, temporal.address);
+    const gateway = await startGateway(scope, settings);
+    const id = await sendWorkflow(ask, gateway);
+    const run = await startedRun(temporal, id);
+    run.end({ workflowExecutionFailedEventAttributes: { failure: { message: 'no words' } } });
+    const { state, result } = await endOf(ask, gateway, id);
+    assert.equal(state, 'error');
+    assert.equal(result.detail, 'workflow failed: no words');
+  });
+
+  test('to cancel the task is to cancel the workflow', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    const { settings, ask } = await openGateway(scope, temporal.address);
+    const gateway = await startGateway(scope, settings);
+    const id = await sendWorkflow(ask, gateway);
+    const run = await startedRun(temporal, id);
+    assert.equal((await ask(gateway, `/a2a/tasks/cancel/${id}`, {})).status, 200);
+    await waitUntil(() => run.cancelRequested, 'the workflow to be canceled');
+    const { state, result } = await endOf(ask, gateway, id);
+    assert.equal(state, 'error');
+    assert.match(result.detail, /cancel/);
+  });
+
+  test('after a kill -9 of the gateway the task has its result all the same', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    const { settings, ask } = await openGateway(scope, temporal.address);
+    const first = new Gateway(makeDirectory(scope), settings);
+    scope.after(() => first.program.kill('SIGKILL'));
+    await first.learnAddresses();
+    await first.waitReady();
+    const id = await sendWorkflow(ask, first);
+    const run = await startedRun(temporal, id);
+    first.program.kill('SIGKILL');
+    await within(first.program.ended, 'the gateway to be gone');
+    run.end(completed(payloadOf('kept')));
+    const second = await startGateway(scope, settings);
+    const { state, result } = await endOf(ask, second, id);
+    assert.equal(state, 'done');
+    assert.equal(result, 'kept');
+    assert.equal(temporal.runs.get(id).length, 1);
+  });
+
+  test('only workflows that are listed are started', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    const { settings, ask } = await openGateway(scope, temporal.address);
+    const gateway = await startGateway(scope, settings);
+    for (const url of ['temporal://Other', 'temporal://processchat', 'temporal://ProcessChat/x']) {
+      const task = { input: { messages }, target_url: url };
+      assert.equal((await ask(gateway, '/a2a/tasks/send', task)).status, 403, url);
+    }
+    assert.deepEqual(temporal.calls, []);
+  });
+
+  test('a Temporal that is away makes the task an error, which says so', async (t) => {
+    const scope = scopeOf(t);
+    const temporal = await startTemporalServer(scope);
+    temporal.server.forceShutdown();
+    const { settings, ask } = await openGateway(scope, temporal.address, { A2A_TASK_TIMEOUT: '1s' });
+    const gateway = await startGateway(scope, settings);
+    const { state, result } = await endOf(ask, gateway, await sendWorkflow(ask, gateway));
+    assert.equal(state, 'error');
+    assert.ok(result.detail.startsWith(`Temporal at ${temporal.address} cannot be reached`), result.detail);
+  });
 });

@@ -503,7 +503,7 @@ def remote_gateway(start_gateway, url, **options):
 def send_some(gateway, token, count=30):
     """Exchanges, documents and logs in turn on one connection; how many events that is."""
     with gateway.connect() as client:
-        for number in range(count):
+        for number in range(1, count + 1):
             assert memory.chat(client, token, f"alice-{number}")
             assert memory.write(client, token, f"alice-{number}") == 201
             assert memory.log(client, token, f"alice-{number}") == 202
@@ -518,7 +518,7 @@ def wait_delivered(gateway, count):
     assert metrics["attach_memory_outbox_events"] == 0 and metrics["attach_memory_outbox_dropped_total"] == 0
 
 
-def delivered_in_order(weaviate, count):
+def delivered_once(weaviate, count, in_order=True):
     """Nothing is there twice, and what came of one client on one connection is in its order."""
     objects = weaviate.objects("event", "user", "run_id", "prompt", "payload", "session_id")
     assert len(objects) == count
@@ -530,7 +530,7 @@ def delivered_in_order(weaviate, count):
                else row["prompt"].removeprefix("user: ").partition(" ")[0])
         sequences.setdefault((row["session_id"], row["event"]), []).append(int(key.split("-")[1]))
     for sequence in sequences.values():
-        assert sequence == sorted(sequence)
+        assert sequence == sorted(sequence) or not in_order
 
 
 def test_a_remote_that_is_down_costs_nothing_and_gets_all_of_it_later(start_gateway, engine, remote, token):
@@ -546,7 +546,7 @@ def test_a_remote_that_is_down_costs_nothing_and_gets_all_of_it_later(start_gate
     assert gateway.ask("GET", "/mem/events", token=token).status == 503  # lists are the remote's
     weaviate = remote(port=port)
     wait_delivered(gateway, count)
-    delivered_in_order(weaviate, count)
+    delivered_once(weaviate, count)
     assert sum(memory.check(memory.rows(gateway, token), "alice").values()) == count
 
 
@@ -568,7 +568,7 @@ def test_a_remote_that_misbehaves_costs_nothing(start_gateway, engine, remote, t
     engine.run(memory.engine_script())
     weaviate = remote()
     gateway = remote_gateway(start_gateway, weaviate.url)
-    assert memory.write(gateway, token, "alice--1") == 201
+    assert memory.write(gateway, token, "alice-0") == 201
     wait_until(lambda: counted(gateway)["delivered"] == 1, "the first event to be delivered")
     weaviate.misbehave(**FAULTS[fault])
     calls = len(weaviate.calls())
@@ -576,7 +576,9 @@ def test_a_remote_that_misbehaves_costs_nothing(start_gateway, engine, remote, t
     wait_until(lambda: len(weaviate.calls()) >= calls + 2, "the remote to be asked")
     weaviate.misbehave()
     wait_delivered(gateway, count)
-    delivered_in_order(weaviate, count)
+    # Of a batch of which Weaviate takes only some, the others come when it has those.
+    delivered_once(weaviate, count, in_order=fault != "objects fail")
+    assert sum(memory.check(memory.rows(gateway, token), "alice").values()) == count
 
 
 def test_a_remote_that_never_answers_does_not_keep_the_gateway_from_ending(start_gateway, engine, remote, token):

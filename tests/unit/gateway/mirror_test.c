@@ -431,6 +431,7 @@ static void fill_queue(struct scene *scene)
     scene_await_end(scene);
     close(engine);
     fake_codec_forget();
+    scene_await_bus(scene);
     assert_false(memory_has_room(scene->process.memory));
 }
 
@@ -538,23 +539,22 @@ static void without_slow_nobody_waits(void **state)
     struct scene scene;
     begin(&scene, flags);
     scene_hold_store(&scene);
-    int engine = call(&scene, 40 * 1000); /* fits, and then there is no more room */
-    reply(&scene, engine);
-    scene_await_end(&scene);
-    close(engine);
-    fake_codec_forget();
-    while (memory_has_room(scene.process.memory)) { /* until the queue is full */
-        engine = call(&scene, 40 * 1000);
-        reply(&scene, engine);
+    for (unsigned i = 0; memory_has_room(scene.process.memory); i++) {
+        assert_true(i < 3);
+        int filling = call(&scene, 30 * 1000);
+        reply(&scene, filling);
         scene_await_end(&scene);
-        close(engine);
+        close(filling);
         fake_codec_forget();
+        scene_await_bus(&scene);
     }
-    engine = call(&scene, 20);
+    const struct memory_counters *counters = memory_counters(scene.process.memory);
+    assert_int_equal(atomic_load(&counters->events_dropped), 0);
+    int engine = call(&scene, 20);
     reply(&scene, engine);
     scene_await_end(&scene);
     assert_string_equal(fake_codec_body(), REPLY_BODY);
-    assert_true(atomic_load(&memory_counters(scene.process.memory)->events_dropped) > 0);
+    assert_int_equal(atomic_load(&counters->events_dropped), 1);
     scene_release_store(&scene);
     close(engine);
     scene_end(&scene);

@@ -27,6 +27,7 @@ enum {
     scene_turn_ms = 2,
     scene_patience = 15000, /* turns in which nothing happens before a wait is given up */
     scene_flags_max = 24,
+    scene_store_bytes_max = 64 * 1024 * 1024,
 };
 
 /* ---- begin and end ---- */
@@ -169,7 +170,7 @@ void scene_open_memory(struct scene *scene)
 {
     const struct store_settings settings = {
         .directory = scene->place.directory,
-        .queue_bytes_max = (size_t)scene->config.mem_queue_max_bytes,
+        .queue_bytes_max = scene_store_bytes_max,
         .readers_count = 1,
     };
     struct failure failure = {""};
@@ -226,6 +227,20 @@ void scene_release_store(struct scene *scene)
 static void scene_recalled(struct memory_job *job)
 {
     gate_pass(job->context);
+}
+
+void scene_await_bus(struct scene *scene)
+{
+    struct memory_job *job = memory_job_create(MEMORY_WRITE, scene_recalled, &scene->recalled);
+    assert_non_null(job);
+    gate_init(&scene->recalled);
+    job->events = arena_allocate_zeroed(&job->arena, 1, sizeof(job->events[0]));
+    assert_non_null(job->events);
+    job->events_count = 1; /* without an owner: refused, but in its turn */
+    memory_run(scene->process.memory, job);
+    gate_await(&scene->recalled, 1);
+    assert_int_not_equal(job->status, STATUS_OK);
+    memory_job_free(job);
 }
 
 struct memory_job *scene_recall(struct scene *scene, const char *user, size_t count)

@@ -49,6 +49,8 @@ void scene_open_agents(struct scene *scene);
 void scene_hold_store(struct scene *scene);
 void scene_release_store(struct scene *scene);
 
+/* Until memory has read all that it was given so far; it need not be on disk. */
+void scene_await_bus(struct scene *scene);
 /* The newest events of <user>, at least <count> of them: waits until they are there. Ended by
  * memory_job_free. */
 struct memory_job *scene_recall(struct scene *scene, const char *user, size_t count);
