@@ -609,11 +609,15 @@ def test_variables_without_effect_are_named(stand_in_engine, start_gateway):
         gateway.wait_for_message(rf"^{name} is set but has no effect .*docs/compatibility\.md")
 
 
-def test_a_did_proves_nobody(gateway):
+def test_a_did_alone_proves_nobody(gateway, start_gateway, stand_in_engine):
+    """The original took these, and anything behind them. Not even if every DID may call."""
+    open_to_all = start_gateway(ENGINE_URL=stand_in_engine, DID_ALLOW="*")
     for did in ("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK",
-                "did:pkh:eip155:1:0xab16a96D359eC26a11e2C2b3d8f8B8942d5Bfcdb"):
-        reply = gateway.ask("GET", "/v1/models", token=did)
-        assert reply.status == 401 and not reply.fields.has("X-Attach-User")
+                "did:pkh:eip155:1:0xab16a96D359eC26a11e2C2b3d8f8B8942d5Bfcdb", "did:key:zabc",
+                "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK.e30.AAAA"):
+        for asked in (gateway, open_to_all):
+            reply = asked.ask("GET", "/v1/models", token=did)
+            assert reply.status == 401 and not reply.fields.has("X-Attach-User")
 
 
 def test_prompts_and_answers_are_not_logged(gateway, token):

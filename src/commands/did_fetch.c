@@ -5,6 +5,8 @@
 
 #include "auth/did_web.h"
 
+enum { did_fetch_timeout_ms = 5000 };
+
 struct did_fetching {
     struct slice did;
     struct buffer *document;
@@ -42,7 +44,8 @@ enum status did_fetch(struct slice did, const struct config *config, struct buff
         .nearby_hosts = config->did_web_hosts.items,
         .nearby_hosts_count = config->did_web_hosts.count,
         .ca_file = config->did_web_ca_file.length > 0 ? config->did_web_ca_file.data : NULL,
-        .timeout_ms = config->jwks_timeout_ms,
+        .timeout_ms = config->jwks_timeout_ms < did_fetch_timeout_ms ? config->jwks_timeout_ms
+                                                                     : did_fetch_timeout_ms,
     };
     struct fetcher *fetcher = NULL;
     struct fetch *fetch = NULL;

@@ -24,6 +24,7 @@ struct a2a_errand {
     struct errand errand;
     struct a2a_call *call;
     a2a_errand_finish *finish;
+    uint64_t id; /* of a call that waits for its task; 0: it does not */
 };
 
 static void a2a_stream_free(struct a2a_stream *stream)
@@ -52,6 +53,15 @@ static enum step_result a2a_errand_finished(struct request *request, struct erra
 {
     struct a2a_errand *a2a = (struct a2a_errand *)errand;
     return a2a->finish(request, a2a->call);
+}
+
+/* A call that waits for a task's end is answered at once, so that the worker can end. */
+static void a2a_errand_abandoned(struct errand *errand)
+{
+    struct a2a_errand *a2a = (struct a2a_errand *)errand;
+    if (a2a->id != 0) {
+        a2a_unwatch(errand->gateway->process->a2a, a2a->id);
+    }
 }
 
 static void a2a_errand_release(struct errand *errand)
@@ -113,13 +123,17 @@ struct a2a_call *a2a_errand_create(struct request *request, enum a2a_action acti
     errand->finish = finish;
     errand->errand.finish = a2a_errand_finished;
     errand->errand.release = a2a_errand_release;
+    errand->errand.abandoned = a2a_errand_abandoned;
     return call;
 }
 
 enum step_result a2a_errand_send(struct request *request, struct a2a_call *take_call)
 {
-    errand_begin(take_call->context, request);
-    a2a_run(request->gateway->process->a2a, take_call);
+    struct a2a_errand *errand = take_call->context;
+    bool watches = take_call->watch != NULL; /* a stream lets go of its watch itself */
+    errand_begin(&errand->errand, request);
+    uint64_t id = a2a_run(request->gateway->process->a2a, take_call);
+    errand->id = watches ? 0 : id; /* the answer is a letter to this thread: it is still ours */
     return STEP_WAIT;
 }
 

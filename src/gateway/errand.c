@@ -39,4 +39,7 @@ void errand_return(struct errand *errand)
 void errand_abandon(struct errand *errand)
 {
     errand->request = NULL;
+    if (errand->abandoned != NULL) {
+        errand->abandoned(errand);
+    }
 }

@@ -17,6 +17,8 @@ struct errand {
     struct request *request; /* NULL: the client has left */
     /* On the worker: answers (STEP_ANSWER) or waits for something else (STEP_WAIT). */
     enum step_result (*finish)(struct request *request, struct errand *errand);
+    /* On the worker, when the client leaves before: hurries it up. NULL: nothing to do. */
+    void (*abandoned)(struct errand *errand);
     /* On the worker, after finish or instead of it. */
     void (*release)(struct errand *errand);
 };

@@ -307,18 +307,18 @@ static void variables_without_effect_are_noted_unless_they_ask_for_nothing(void 
 {
     struct config config;
     set_up(&config);
-    option_note_without_effect(&config, SLICE("MEM_BACKEND"), SLICE("NONE"));
+    option_note_without_effect(&config, SLICE("USAGE_BACKEND"), SLICE("NULL"));
     option_note_without_effect(&config, SLICE("REDIS_URL"), SLICE(""));
     option_note_without_effect(&config, SLICE("SOMETHING_ELSE"), SLICE("x"));
     for (size_t i = 0; i < WITHOUT_EFFECT_COUNT; i++) {
         assert_false(config.without_effect[i]);
     }
-    option_note_without_effect(&config, SLICE("MEM_BACKEND"), SLICE("weaviate"));
-    assert_true(config.without_effect[WITHOUT_EFFECT_MEM_BACKEND]);
-    assert_string_equal(config_without_effect_name(WITHOUT_EFFECT_MEM_BACKEND), "MEM_BACKEND");
-    option_note_without_effect(&config, SLICE("MEM_BACKEND"),
-                               SLICE("none")); /* the later one wins */
-    assert_false(config.without_effect[WITHOUT_EFFECT_MEM_BACKEND]);
+    option_note_without_effect(&config, SLICE("USAGE_BACKEND"), SLICE("prometheus"));
+    assert_true(config.without_effect[WITHOUT_EFFECT_USAGE_BACKEND]);
+    assert_string_equal(config_without_effect_name(WITHOUT_EFFECT_USAGE_BACKEND), "USAGE_BACKEND");
+    option_note_without_effect(&config, SLICE("USAGE_BACKEND"),
+                               SLICE("null")); /* the later one wins */
+    assert_false(config.without_effect[WITHOUT_EFFECT_USAGE_BACKEND]);
     arena_clear(&config.arena);
 }
 

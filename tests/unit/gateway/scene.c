@@ -27,7 +27,6 @@ enum {
     scene_turn_ms = 2,
     scene_patience = 15000, /* turns in which nothing happens before a wait is given up */
     scene_flags_max = 24,
-    scene_store_bytes_max = 64 * 1024 * 1024,
 };
 
 /* ---- begin and end ---- */

@@ -16,6 +16,8 @@
 #define SCENE_TOKEN "alices.remembered.token"
 #define SCENE_TOKEN_BOB "bobs.remembered.token"
 
+enum { scene_store_bytes_max = 64 * 1024 * 1024 }; /* of jobs that wait, see scene_open_memory */
+
 struct scene {
     struct config config;
     struct process process;
