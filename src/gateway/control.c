@@ -454,7 +454,6 @@ enum status control_run(struct control *control, struct failure *reterr)
 void control_free(struct control *control)
 {
     mailbox_clear(&control->mailbox);
-    a2a_free(control->process->a2a);
     uv_loop_close(&control->loop);
     free(control->issuer_urls);
     free(control);

@@ -429,12 +429,12 @@ describe('a task that is a workflow', () => {
     const temporal = await startTemporalServer(scope);
     const { settings, ask } = await openGateway(scope, temporal.address);
     const first = new Gateway(makeDirectory(scope), settings);
-    scope.after(() => first.program.kill('SIGKILL'));
+    scope.after(() => first.program.child.kill('SIGKILL'));
     await first.learnAddresses();
     await first.waitReady();
     const id = await sendWorkflow(ask, first);
     const run = await startedRun(temporal, id);
-    first.program.kill('SIGKILL');
+    first.program.child.kill('SIGKILL');
     await within(first.program.ended, 'the gateway to be gone');
     run.end(completed(payloadOf('kept')));
     const second = await startGateway(scope, settings);
