@@ -136,10 +136,12 @@ static const char *client_body(void)
     memcpy(body, start, length);
     for (uint64_t i = 0; i < client.words && length + 64 < sizeof(body); i++) {
         client.random = client.random * 6364136223846793005U + 1442695040888963407U;
-        uint64_t part = client.random >> 44; /* 20 bits */
-        uint64_t cube = ((part * part >> 20) * part) >> 20;
+        uint64_t rank = client.random >> 44; /* 20 bits, of one */
+        for (unsigned power = 0; power < 3; power++) {
+            rank = rank * rank >> 20; /* half of all words are among the hundred most frequent */
+        }
         length +=
-            client_word(body + length, sizeof(body) - length, (cube * client_words_known) >> 20);
+            client_word(body + length, sizeof(body) - length, (rank * client_words_known) >> 20);
     }
     memcpy(body + length, end, sizeof(end));
     return body;

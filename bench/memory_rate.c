@@ -176,8 +176,8 @@ static void batch_fill(struct batch *batch, size_t count)
         size_t owner = owner_pick();
         memory_event_init(event);
         text_make(batch->texts[i]);
-        snprintf(batch->sessions[i], sizeof(batch->sessions[i]), "%08zx-%04x-7000-8000-%012x",
-                 owner, (unsigned)(random_next() % 64), (unsigned)owner);
+        snprintf(batch->sessions[i], sizeof(batch->sessions[i]), "%08x-%04x-7000-8000-%012x",
+                 (unsigned)owner, (unsigned)(random_next() % 64), (unsigned)owner);
         event->issuer = SLICE("https://issuer.example/");
         event->subject = owner_name(owner);
         event->user = event->subject;

@@ -180,6 +180,7 @@ class Gateway(Server):
             "OIDC_AUD": identities.AUDIENCE,
             "ENGINE_URL": f"http://127.0.0.1:{bench.engine_port}",
             "ATTACH_DATA_DIR": str(self.directory),
+            "MEM_BACKEND": "none",  # the others remember nothing either; bench/memory.py measures what it costs
         }
 
     def command(self):

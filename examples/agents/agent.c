@@ -178,8 +178,8 @@ static void server_log_chain(struct agent_task *task)
             buffer_append(&chain, name);
         }
     }
-    agent_log(task, "info", "token verified: acting for %.*s, act chain %.*s", SLICE_ARGS(task->identity.user),
-              SLICE_ARGS(buffer_slice(&chain)));
+    agent_log(task, "info", "token verified: acting for %.*s, act chain %.*s",
+              SLICE_ARGS(task->identity.user), SLICE_ARGS(buffer_slice(&chain)));
     buffer_clear(&chain);
 }
 

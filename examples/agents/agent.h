@@ -40,6 +40,7 @@ struct agent_task {
     struct json_value input; /* the body, an object */
     uint64_t ends_ms;        /* monotonic */
     int descriptor;          /* of the caller's connection */
+    bool goes_on;            /* also when the caller has hung up, to clear up behind itself */
     unsigned status;         /* of the reply; 0: none yet */
     struct buffer reply;     /* JSON */
 };
@@ -101,6 +102,7 @@ struct agent_call {
     struct slice request_id;
     struct slice body; /* empty: none */
     uint64_t timeout_ms;
+    const struct agent_task *task; /* the call ends when its caller hangs up; NULL: nobody's */
 };
 
 /* <reply> takes the body, whatever the status. Any thread. */

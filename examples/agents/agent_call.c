@@ -15,6 +15,14 @@ static size_t call_received(char *data, size_t size, size_t count, void *context
     return reply->failed ? CURL_WRITEFUNC_ERROR : size * count;
 }
 
+/* Asked by libcurl now and then, at least once a second. */
+static int call_goes_on(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                        curl_off_t up)
+{
+    const struct agent_task *task = context;
+    return agent_is_abandoned(task) ? 1 : 0;
+}
+
 /* "Name: value"; false without memory. */
 static bool call_add_field(struct curl_slist **fields, const char *name, struct slice value)
 {
@@ -73,6 +81,11 @@ enum status agent_call(const struct agent *agent, const struct agent_call *call,
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, words);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, call_received);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
+    if (call->task != NULL) {
+        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, call_goes_on);
+        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, (void *)(uintptr_t)call->task);
+    }
     if (call->body.length > 0) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)call->body.length);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.data);

@@ -123,7 +123,8 @@ bool agent_ask(struct agent_task *task, const char *method, const char *path, st
                                     .token = task->token,
                                     .request_id = task_request_id(task),
                                     .body = body,
-                                    .timeout_ms = now < task->ends_ms ? task->ends_ms - now : 1};
+                                    .timeout_ms = now < task->ends_ms ? task->ends_ms - now : 1,
+                                    .task = task->goes_on ? NULL : task};
     struct failure failure;
     struct buffer reply;
     struct slice kept;

@@ -67,6 +67,7 @@ static void planner_cancel(struct agent_task *task, struct slice task_id)
 {
     char path[128];
     snprintf(path, sizeof(path), "/a2a/tasks/cancel/%.*s", SLICE_ARGS(task_id));
+    task->goes_on = true;
     if (agent_ask(task, "POST", path, SLICE(""), NULL)) {
         agent_fail(task, 504, "%s",
                    agent_is_abandoned(task) ? "the task was canceled, and the coder's with it"

@@ -35,6 +35,7 @@ export class Memory {
     this.gateway = gateway;
     this.onTrouble = onTrouble;
     this.shown = new Map(); // id -> element
+    this.erased = new Set(); // an answer that was under way may still bring them
     this.isFirst = true;
   }
 
@@ -80,6 +81,9 @@ export class Memory {
       }
       let before = $('rows').firstChild;
       for (const row of rows) {
+        if (this.erased.has(row._additional.id)) {
+          continue;
+        }
         if (!this.shown.has(row._additional.id)) {
           const element = this.make(row);
           element.classList.toggle('new', this.asked === asked && !this.isFirst);
@@ -109,6 +113,7 @@ export class Memory {
     await this.guarded(async () => {
       await this.gateway.ask(`/mem/events/${encodeURIComponent(id)}`, { method: 'DELETE' });
       const next = element.nextSibling ?? element.previousSibling;
+      this.erased.add(id);
       this.shown.delete(id);
       element.remove();
       (next?.querySelector('button') ?? $('words')).focus();
@@ -170,7 +175,7 @@ export class Memory {
       'div',
       'head',
       make('span', look, row.event),
-      make('span', 'time', row.agent ?? row.model ?? ''),
+      make('span', 'name', row.agent ?? row.model ?? row.payload?.by ?? ''),
       make('span', 'time', timeOf(row.timestamp)),
     );
     const pre = make('pre', '');

@@ -71,6 +71,9 @@ static void append_kind(struct buffer *buffer, enum wire_form form, const char *
 
 static const char *state_name(enum wire_form form, enum task_state state)
 {
+    if (form == WIRE_LEGACY_REST && state == TASK_CANCELED) {
+        return "TASK_STATE_CANCELLED"; /* so a2a.proto spelled it before 1.0 */
+    }
     return is_tagged(form) ? task_state_legacy(state) : task_state_current(state);
 }
 

@@ -73,7 +73,9 @@ struct memory_job *memory_errand_create(struct request *request, enum memory_act
     if (job == NULL || !memory_errand_own(job, request, count)) {
         memory_job_free(job);
         free(errand);
-        answer_detail(request, 503, "out_of_memory", "out of memory");
+        if (!request->replied) { /* else half a reply is out, and its source breaks it off */
+            answer_detail(request, 503, "out_of_memory", "out of memory");
+        }
         return NULL;
     }
     errand->job = job;

@@ -13,7 +13,7 @@ typedef enum step_result memory_errand_finish(struct request *request,
 
 /* A job whose owner is the caller: in its query, and for MEMORY_WRITE also in <count> fresh events,
  * which get the request's session. For other actions <count> is the limit. Ended by send or drop.
- * NULL: answered. */
+ * NULL: answered, unless a reply had begun. */
 struct memory_job *memory_errand_create(struct request *request, enum memory_action action,
                                         size_t count, memory_errand_finish *finish) MUST_CHECK;
 

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * event_rows.c - the events table, its full text and its owners; outbox_rows.c has the outbox.
- *
- * The full text holds, for each row, its words and one token that stands for the owner, so that a
- * search looks only where words and owner meet, however common the words are among others' rows.
- * That token only saves time: the owner is compared again in the row itself. */
+ * event_rows.c - the events table and its owners; word_index.c has their full text, outbox_rows.c
+ * the outbox. */
 #include "mem/event_columns.h"
 
-#include "base/buffer.h"
+#include "mem/word_index.h"
 
 #include <stdlib.h>
 
 enum {
     seq_shift = 10,
     seq_tries_max = 40,
-    words_max = 32,
-    match_bytes_max = 64 * 1024,
     seq_spread_max = 4096 << seq_shift,
     ties_max = 4096, /* rows of one microsecond that are put in order */
-    fts_bytes_max = 512 * 1024 * 1024,
 };
 
 /* ---- owners ---- */
@@ -88,110 +82,6 @@ enum status owner_forget(struct database *database, int64_t owner, struct failur
         sqlite3_bind_int64(statement, 1, owner);
     }
     return database_run(database, statement, reterr);
-}
-
-/* ---- full text ---- */
-
-/* U+E000 is a letter to unicode61 (category Co), and no keyboard has it. */
-static void owner_token_append(struct buffer *buffer, int64_t owner)
-{
-    buffer_append_string(buffer, "\xee\x80\x80");
-    buffer_append_uint(buffer, (uint64_t)owner);
-}
-
-static void words_compose(struct buffer *buffer, int64_t owner, const struct slice texts[])
-{
-    buffer_reset(buffer);
-    owner_token_append(buffer, owner);
-    for (size_t i = 0; i < event_long_texts_count; i++) {
-        if (texts[i].length > 0) {
-            buffer_append_byte(buffer, '\n');
-            buffer_append(buffer, texts[i]);
-        }
-    }
-}
-
-static enum status words_add(struct database *database, int64_t seq, const struct buffer *words,
-                             struct failure *reterr)
-{
-    static const char sql[] = "INSERT INTO events_text(rowid, text) VALUES(?1, ?2)";
-    sqlite3_stmt *statement = database_statement(database, sql);
-    if (statement != NULL) {
-        sqlite3_bind_int64(statement, 1, seq);
-        database_bind_text(statement, 2, buffer_slice(words));
-    }
-    return database_run(database, statement, reterr);
-}
-
-static enum status words_remove(struct database *database, int64_t seq, const struct buffer *words,
-                                struct failure *reterr)
-{
-    static const char sql[] =
-        "INSERT INTO events_text(events_text, rowid, text) VALUES('delete', ?1, ?2)";
-    sqlite3_stmt *statement = database_statement(database, sql);
-    if (statement != NULL) {
-        sqlite3_bind_int64(statement, 1, seq);
-        database_bind_text(statement, 2, buffer_slice(words));
-    }
-    return database_run(database, statement, reterr);
-}
-
-struct words_match {
-    struct buffer *buffer;
-    size_t count;
-};
-
-static int words_match_token(void *context, int flags, const char *token, int length, int start,
-                             int end)
-{
-    struct words_match *match = context;
-    if (match->count++ >= words_max || length <= 0) {
-        return SQLITE_OK;
-    }
-    buffer_append_string(match->buffer, " AND \"");
-    buffer_append(match->buffer, slice_make(token, (size_t)length)); /* letters and digits */
-    buffer_append_byte(match->buffer, '"');
-    return SQLITE_OK;
-}
-
-/* The MATCH expression of <words>, cut into tokens by the tokenizer of the table itself: what is
- * left is letters and digits, and nothing of the caller's is syntax. *ret_count 0: no words. */
-static enum status words_match_build(struct database *database, int64_t owner, struct slice words,
-                                     struct buffer *buffer, size_t *ret_count,
-                                     struct failure *reterr)
-{
-    static const char sql[] = "SELECT fts5(?1)";
-    fts5_api *api = NULL;
-    sqlite3_stmt *statement = database_statement(database, sql);
-    if (statement == NULL) {
-        return database_status(database, reterr);
-    }
-    sqlite3_bind_pointer(statement, 1, &api, "fts5_api_ptr", NULL);
-    (void)sqlite3_step(statement);
-    sqlite3_reset(statement);
-    fts5_tokenizer tokenizer;
-    void *user = NULL;
-    Fts5Tokenizer *handle = NULL;
-    if (api == NULL || api->xFindTokenizer(api, "unicode61", &user, &tokenizer) != SQLITE_OK ||
-        tokenizer.xCreate(user, NULL, 0, &handle) != SQLITE_OK) {
-        failure_set(reterr, "this SQLite has no full text search");
-        return STATUS_UNSUPPORTED;
-    }
-    struct words_match match = {.buffer = buffer};
-    buffer_append_byte(buffer, '"');
-    owner_token_append(buffer, owner);
-    buffer_append_byte(buffer, '"');
-    int code = words.length > match_bytes_max
-                   ? SQLITE_TOOBIG
-                   : tokenizer.xTokenize(handle, &match, FTS5_TOKENIZE_QUERY, words.data,
-                                         (int)words.length, words_match_token);
-    tokenizer.xDelete(handle);
-    if (code != SQLITE_OK || buffer->failed || match.count > words_max) {
-        failure_set(reterr, "too many words: at most %d", (int)words_max);
-        return STATUS_INVALID;
-    }
-    *ret_count = match.count;
-    return STATUS_OK;
 }
 
 /* ---- writing ---- */
@@ -264,55 +154,91 @@ static int order_by_time(const void *a, const void *b)
     return memcmp(first->id, second->id, event_id_length);
 }
 
+static size_t texts_bytes(const struct event *event)
+{
+    struct slice texts[event_long_texts_count];
+    size_t bytes = 0;
+    event_long_texts(event, texts);
+    for (size_t i = 0; i < event_long_texts_count; i++) {
+        bytes += texts[i].length;
+    }
+    return bytes;
+}
+
 static enum status event_insert(struct database *database, const struct event *event, int64_t owner,
-                                struct buffer *words, struct failure *reterr)
+                                struct failure *reterr)
 {
     int64_t seq = 0;
     enum status status = event_row_insert(database, event, owner, &seq, reterr);
-    if (status != STATUS_OK || sqlite3_changes(database_handle(database)) == 0) {
+    size_t bytes = texts_bytes(event);
+    if (status != STATUS_OK || bytes == 0 || sqlite3_changes(database_handle(database)) == 0) {
         return status;
     }
-    struct slice texts[event_long_texts_count];
-    event_long_texts(event, texts);
-    words_compose(words, owner, texts);
-    if (words->failed) {
-        failure_set(reterr, "no memory to index an event");
-        return STATUS_NO_MEMORY;
+    return word_index_add(database, owner, seq, bytes, reterr);
+}
+
+static int order_of_numbers(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a;
+    int64_t second = *(const int64_t *)b;
+    return first < second ? -1 : first > second;
+}
+
+/* <owners> are those of the rows that were inserted, each as often as it occurs. */
+static enum status owners_tend(struct database *database, int64_t *owners, size_t count,
+                               struct failure *reterr)
+{
+    struct words_cutter cutter;
+    enum status status = words_cutter_open(database, &cutter, reterr);
+    qsort(owners, count, sizeof(*owners), order_of_numbers);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (i == 0 || owners[i] != owners[i - 1]) {
+            status = word_index_tend(database, &cutter, owners[i], reterr);
+        }
     }
-    return words_add(database, seq, words, reterr);
+    words_cutter_close(&cutter);
+    return status;
+}
+
+static enum status events_insert(struct database *database, const struct event **order,
+                                 int64_t *owners, size_t count, struct failure *reterr)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (i > 0 && slice_equals(order[i]->subject, order[i - 1]->subject) &&
+            slice_equals(order[i]->issuer, order[i - 1]->issuer)) {
+            owners[i] = owners[i - 1];
+        } else {
+            status = owner_make(database, order[i]->issuer, order[i]->subject, &owners[i], reterr);
+        }
+        if (status == STATUS_OK) {
+            status = event_insert(database, order[i], owners[i], reterr);
+        }
+    }
+    return status == STATUS_OK ? owners_tend(database, owners, count, reterr) : status;
 }
 
 enum status event_rows_insert(struct database *database, const struct event *events, size_t count,
                               struct failure *reterr)
 {
     const struct event **order = calloc(count + 1, sizeof(*order));
-    if (order == NULL) {
+    int64_t *owners = calloc(count + 1, sizeof(*owners));
+    enum status status = STATUS_NO_MEMORY;
+    if (order != NULL && owners != NULL) {
+        bool is_sorted = true;
+        for (size_t i = 0; i < count; i++) {
+            order[i] = &events[i];
+            is_sorted = is_sorted && (i == 0 || order_by_time(&order[i - 1], &order[i]) < 0);
+        }
+        if (!is_sorted) { /* rising row numbers go to the end of the table */
+            qsort(order, count, sizeof(*order), order_by_time);
+        }
+        status = events_insert(database, order, owners, count, reterr);
+    } else {
         failure_set(reterr, "no memory to store events");
-        return STATUS_NO_MEMORY;
     }
-    bool is_sorted = true;
-    for (size_t i = 0; i < count; i++) {
-        order[i] = &events[i];
-        is_sorted = is_sorted && (i == 0 || order_by_time(&order[i - 1], &order[i]) < 0);
-    }
-    if (!is_sorted) { /* FTS5 is quick with rising row numbers only */
-        qsort(order, count, sizeof(*order), order_by_time);
-    }
-    struct buffer words;
-    buffer_init(&words, fts_bytes_max);
-    enum status status = STATUS_OK;
-    int64_t owner = 0;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (i == 0 || !slice_equals(order[i]->subject, order[i - 1]->subject) ||
-            !slice_equals(order[i]->issuer, order[i - 1]->issuer)) {
-            status = owner_make(database, order[i]->issuer, order[i]->subject, &owner, reterr);
-        }
-        if (status == STATUS_OK) {
-            status = event_insert(database, order[i], owner, &words, reterr);
-        }
-    }
-    buffer_clear(&words);
     free(order);
+    free(owners);
     return status;
 }
 
@@ -331,19 +257,14 @@ static const char sql_by_kind[] =
 static const char sql_by_session[] =
     ROWS_BY("events_by_session") " AND e.session = ?3" NEWEST_FIRST;
 static const char sql_by_task[] = ROWS_BY("events_by_task") " AND e.task = ?4" NEWEST_FIRST;
-/* FTS5 gives row numbers downwards and is asked for no more than are needed. */
-static const char sql_by_words[] =
-    EVENT_SELECT " FROM events_text f CROSS JOIN events e ON e.seq = f.rowid"
-                 " WHERE events_text MATCH ?7 AND f.rowid <= ?2 AND e.owner = ?1" FILTERS
-                 " ORDER BY f.rowid DESC";
+/* One candidate of a search; its owner is looked at here. */
+static const char sql_candidate[] =
+    EVENT_SELECT " FROM events e WHERE e.seq = ?6 AND e.owner = ?1 AND e.seq <= ?2" FILTERS;
 
 static const char *read_sql(const struct backend_query *query)
 {
     if (query->id.data != NULL) {
         return sql_by_id;
-    }
-    if (query->words.data != NULL) {
-        return sql_by_words;
     }
     if (query->task.data != NULL) {
         return sql_by_task;
@@ -400,30 +321,42 @@ static bool collection_add(struct collection *collection, const struct event *ev
     return true;
 }
 
+/* Takes the row that <statement> stands on; *ret_is_enough: no further ones are wanted. */
+static enum status collect_row(sqlite3_stmt *statement, const struct backend_query *query,
+                               struct arena *arena, struct collection *collection,
+                               bool *ret_is_enough, struct failure *reterr)
+{
+    struct event event = {.issuer = query->issuer, .subject = query->subject};
+    event_row_place(statement, &event);
+    if (!is_after_place(query, &event)) {
+        return STATUS_OK;
+    }
+    collection->is_cut = collection->bytes > backend_text_bytes_max;
+    if (collection->is_cut || collection_is_enough(collection, query->limit, event.timestamp_us)) {
+        *ret_is_enough = true;
+        return STATUS_OK;
+    }
+    if (!event_row_read(statement, arena, &event) || !collection_add(collection, &event)) {
+        failure_set(reterr, "no memory to read events");
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
 static enum status collect(struct database *database, sqlite3_stmt *statement,
                            const struct backend_query *query, struct arena *arena,
                            struct collection *collection, struct failure *reterr)
 {
-    int code;
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct event event = {.issuer = query->issuer, .subject = query->subject};
-        event_row_place(statement, &event);
-        if (!is_after_place(query, &event)) {
-            continue;
-        }
-        if (collection_is_enough(collection, query->limit, event.timestamp_us)) {
-            return STATUS_OK;
-        }
-        if (collection->bytes > backend_text_bytes_max) {
-            collection->is_cut = true;
-            return STATUS_OK;
-        }
-        if (!event_row_read(statement, arena, &event) || !collection_add(collection, &event)) {
-            failure_set(reterr, "no memory to read events");
-            return STATUS_NO_MEMORY;
-        }
+    int code = SQLITE_DONE;
+    bool is_enough = false;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !is_enough && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        status = collect_row(statement, query, arena, collection, &is_enough, reterr);
     }
-    return code == SQLITE_DONE ? STATUS_OK : database_status(database, reterr);
+    if (status == STATUS_OK && !is_enough && code != SQLITE_DONE) {
+        status = database_status(database, reterr);
+    }
+    return status;
 }
 
 static int order_newest_first(const void *a, const void *b)
@@ -462,35 +395,128 @@ static int64_t seq_below(const struct backend_query *query)
     return query->has_before ? seq_floor(query->before_us) + 2 * seq_spread_max : INT64_MAX;
 }
 
+static void query_bind(sqlite3_stmt *statement, const struct backend_query *query, int64_t owner)
+{
+    sqlite3_bind_int64(statement, 1, owner);
+    sqlite3_bind_int64(statement, 2, seq_below(query));
+    database_bind_text(statement, 3, query->session);
+    database_bind_text(statement, 4, query->task);
+    database_bind_text(statement, 5, query->event);
+}
+
 static enum status read_rows(struct database *database, const struct backend_query *query,
-                             int64_t owner, struct slice match, struct arena *arena,
-                             struct event_page *ret, struct failure *reterr)
+                             int64_t owner, struct arena *arena, struct collection *collection,
+                             struct failure *reterr)
 {
     unsigned char id[event_blob_length];
     sqlite3_stmt *statement = database_statement(database, read_sql(query));
     if (statement == NULL) {
         return database_status(database, reterr);
     }
-    sqlite3_bind_int64(statement, 1, owner);
     if (query->id.data != NULL) {
         (void)event_id_to_blob(query->id.data, id);
+        sqlite3_bind_int64(statement, 1, owner);
         database_bind_blob(statement, 6, slice_make((const char *)id, sizeof(id)));
     } else {
-        sqlite3_bind_int64(statement, 2, seq_below(query));
-        database_bind_text(statement, 3, query->session);
-        database_bind_text(statement, 4, query->task);
-        database_bind_text(statement, 5, query->event);
-        if (match.data != NULL) {
-            database_bind_text(statement, 7, match);
-        }
+        query_bind(statement, query, owner);
     }
-    struct collection collection = {0};
-    enum status status = collect(database, statement, query, arena, &collection, reterr);
+    enum status status = collect(database, statement, query, arena, collection, reterr);
     sqlite3_reset(statement);
-    if (status == STATUS_OK) {
-        status = page_make(&collection, query->limit, arena, ret, reterr);
+    return status;
+}
+
+/* ---- searching ---- */
+
+struct searching {
+    const struct backend_query *query;
+    int64_t owner;
+    struct words_cutter cutter;
+    struct words_wanted wanted;
+    struct word_search *search;
+};
+
+/* Takes candidate <seq>, if it is what it seems. */
+static enum status candidate_take(struct database *database, struct searching *searching,
+                                  int64_t seq, struct arena *arena, struct collection *collection,
+                                  bool *ret_is_enough, struct failure *reterr)
+{
+    sqlite3_stmt *statement = database_statement(database, sql_candidate);
+    if (statement == NULL) {
+        return database_status(database, reterr);
     }
-    free(collection.events);
+    query_bind(statement, searching->query, searching->owner);
+    sqlite3_bind_int64(statement, 6, seq);
+    enum status status = STATUS_OK;
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        struct slice texts[event_long_texts_count];
+        for (int i = 0; i < event_long_texts_count; i++) {
+            texts[i] =
+                database_column_text(statement, event_select_columns - event_long_texts_count + i);
+        }
+        if (words_wanted_match(&searching->cutter, &searching->wanted, texts,
+                               event_long_texts_count)) {
+            status =
+                collect_row(statement, searching->query, arena, collection, ret_is_enough, reterr);
+        }
+    } else if (code != SQLITE_DONE) {
+        status = database_status(database, reterr);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+static enum status search_candidates(struct database *database, struct searching *searching,
+                                     struct arena *arena, struct collection *collection,
+                                     struct failure *reterr)
+{
+    struct failure failure;
+    enum status status = word_search_begin(database, searching->owner, &searching->wanted,
+                                           seq_below(searching->query), &searching->search, reterr);
+    bool is_enough = false;
+    while (status == STATUS_OK && !is_enough) {
+        int64_t seq = 0;
+        status = word_search_next(searching->search, &seq, &failure);
+        if (status == STATUS_NOT_FOUND) {
+            return STATUS_OK;
+        }
+        if (status != STATUS_OK) {
+            failure_set(reterr, "%s", failure.text);
+            return status;
+        }
+        status = candidate_take(database, searching, seq, arena, collection, &is_enough, reterr);
+    }
+    return status;
+}
+
+/* A search is several statements: of one snapshot, or a segment could be merged in between. */
+static enum status search_rows(struct database *database, const struct backend_query *query,
+                               int64_t owner, struct arena *arena, struct collection *collection,
+                               struct failure *reterr)
+{
+    static const char sql_begin[] = "BEGIN";
+    static const char sql_end[] = "COMMIT";
+    struct searching searching = {.query = query, .owner = owner};
+    bool is_alone = sqlite3_get_autocommit(database_handle(database)) != 0;
+    enum status status = words_cutter_open(database, &searching.cutter, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = words_wanted_make(&searching.cutter, query->words, &searching.wanted, reterr);
+    if (status == STATUS_OK && searching.wanted.count > 0 && is_alone) {
+        status = database_execute(database, sql_begin, reterr);
+    }
+    if (status == STATUS_OK && searching.wanted.count > 0) {
+        status = search_candidates(database, &searching, arena, collection, reterr);
+    }
+    word_search_end(searching.search);
+    words_wanted_clear(&searching.wanted);
+    words_cutter_close(&searching.cutter);
+    if (is_alone && sqlite3_get_autocommit(database_handle(database)) == 0) {
+        enum status ended =
+            database_execute(database, sql_end, status == STATUS_OK ? reterr : NULL);
+        status = status == STATUS_OK ? ended : status;
+    }
     return status;
 }
 
@@ -513,19 +539,14 @@ enum status event_rows_read(struct database *database, const struct backend_quer
         failure_set(reterr, "%s", failure.text);
         return status;
     }
-    struct buffer match;
-    buffer_init(&match, 2 * match_bytes_max);
-    size_t words = 0;
-    bool has_words = query->id.data == NULL && query->words.data != NULL;
-    if (has_words) {
-        status = words_match_build(database, owner, query->words, &match, &words, reterr);
+    struct collection collection = {0};
+    status = query->id.data == NULL && query->words.data != NULL
+                 ? search_rows(database, query, owner, arena, &collection, reterr)
+                 : read_rows(database, query, owner, arena, &collection, reterr);
+    if (status == STATUS_OK) {
+        status = page_make(&collection, query->limit, arena, ret, reterr);
     }
-    if (status == STATUS_OK && has_words && words == 0) {
-        *ret = nothing;
-    } else if (status == STATUS_OK) {
-        status = read_rows(database, query, owner, buffer_slice(&match), arena, ret, reterr);
-    }
-    buffer_clear(&match);
+    free(collection.events);
     return status;
 }
 
@@ -537,24 +558,25 @@ static const char sql_oldest_of_owner[] = ERASE_SELECT "owner = ?1 ORDER BY seq 
 static const char sql_of_id[] = ERASE_SELECT "owner = ?1 AND id = ?2";
 static const char sql_oldest[] = ERASE_SELECT "seq < ?1 ORDER BY seq LIMIT 1";
 
-/* Removes the row that <select> stands on. */
-static enum status row_remove(struct database *database, sqlite3_stmt *select, struct buffer *words,
-                              struct failure *reterr)
+/* Removes the row that <select> stands on. <cutter> NULL: its words are left in their segment,
+ * which goes as a whole later. */
+static enum status row_remove(struct database *database, sqlite3_stmt *select,
+                              struct words_cutter *cutter, struct failure *reterr)
 {
     static const char sql[] = "DELETE FROM events WHERE seq = ?1";
     int64_t seq = sqlite3_column_int64(select, 0);
     int64_t owner = sqlite3_column_int64(select, 1);
-    struct slice texts[event_long_texts_count];
-    for (int i = 0; i < event_long_texts_count; i++) {
-        texts[i] = database_column_text(select, 2 + i);
+    bool was_pending = false;
+    enum status status = word_index_drop(database, owner, seq, &was_pending, reterr);
+    if (status == STATUS_OK && !was_pending && cutter != NULL) {
+        struct slice texts[event_long_texts_count];
+        for (int i = 0; i < event_long_texts_count; i++) {
+            texts[i] = database_column_text(select, 2 + i);
+        }
+        status =
+            word_index_remove(database, cutter, owner, seq, texts, event_long_texts_count, reterr);
     }
-    words_compose(words, owner, texts);
     sqlite3_reset(select);
-    if (words->failed) {
-        failure_set(reterr, "no memory to erase an event");
-        return STATUS_NO_MEMORY;
-    }
-    enum status status = words_remove(database, seq, words, reterr);
     if (status != STATUS_OK) {
         return status;
     }
@@ -567,11 +589,9 @@ static enum status row_remove(struct database *database, sqlite3_stmt *select, s
 
 /* Removes what <sql> finds, one by one; <number> and <id> are its parameters. */
 static enum status rows_remove(struct database *database, const char *sql, int64_t number,
-                               const unsigned char *id, uint64_t limit, uint64_t *ret_erased,
-                               struct failure *reterr)
+                               const unsigned char *id, struct words_cutter *cutter, uint64_t limit,
+                               uint64_t *ret_erased, struct failure *reterr)
 {
-    struct buffer words;
-    buffer_init(&words, fts_bytes_max);
     enum status status = STATUS_OK;
     uint64_t erased = 0;
     while (status == STATUS_OK && erased < limit) {
@@ -588,12 +608,58 @@ static enum status rows_remove(struct database *database, const char *sql, int64
         if (code == SQLITE_DONE) {
             break;
         }
-        status = code == SQLITE_ROW ? row_remove(database, select, &words, reterr)
+        status = code == SQLITE_ROW ? row_remove(database, select, cutter, reterr)
                                     : database_status(database, reterr);
         sqlite3_reset(select);
         erased += status == STATUS_OK ? 1 : 0;
     }
-    buffer_clear(&words);
+    if (status == STATUS_OK) {
+        *ret_erased = erased;
+    }
+    return status;
+}
+
+static enum status erase_one(struct database *database, int64_t owner,
+                             const unsigned char id[event_blob_length], uint64_t *ret_erased,
+                             struct failure *reterr)
+{
+    struct words_cutter cutter;
+    enum status status = words_cutter_open(database, &cutter, reterr);
+    if (status == STATUS_OK) {
+        status = rows_remove(database, sql_of_id, owner, id, &cutter, 1, ret_erased, reterr);
+    }
+    words_cutter_close(&cutter);
+    return status;
+}
+
+/* The oldest first, so that segments of words go as wholes when their newest row has gone. */
+static enum status erase_oldest(struct database *database, int64_t owner, uint64_t limit,
+                                uint64_t *ret_erased, struct failure *reterr)
+{
+    static const char sql[] = "SELECT seq FROM events WHERE owner = ?1 ORDER BY seq LIMIT 1";
+    uint64_t erased = 0;
+    enum status status =
+        rows_remove(database, sql_oldest_of_owner, owner, NULL, NULL, limit, &erased, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sqlite3_stmt *statement = database_statement(database, sql);
+    if (statement == NULL) {
+        return database_status(database, reterr);
+    }
+    sqlite3_bind_int64(statement, 1, owner);
+    int code = sqlite3_step(statement);
+    int64_t least = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        status = database_status(database, reterr);
+    }
+    sqlite3_reset(statement);
+    if (status == STATUS_OK) {
+        status = word_index_remove_below(database, owner, least, reterr);
+    }
+    if (status == STATUS_OK) {
+        status = owner_forget(database, owner, reterr);
+    }
     if (status == STATUS_OK) {
         *ret_erased = erased;
     }
@@ -620,17 +686,21 @@ enum status event_rows_erase(struct database *database, const struct backend_que
         failure_set(reterr, "%s", failure.text);
         return status;
     }
-    uint64_t limit = query->limit == 0 || is_one ? UINT64_MAX : query->limit;
-    status = rows_remove(database, is_one ? sql_of_id : sql_oldest_of_owner, owner,
-                         is_one ? id : NULL, limit, ret_erased, reterr);
-    if (status == STATUS_OK && !is_one) {
-        status = owner_forget(database, owner, reterr);
+    if (is_one) {
+        return erase_one(database, owner, id, ret_erased, reterr);
     }
-    return status;
+    uint64_t limit = query->limit == 0 ? UINT64_MAX : query->limit;
+    return erase_oldest(database, owner, limit, ret_erased, reterr);
 }
 
 enum status event_rows_expire(struct database *database, int64_t before_us, size_t limit,
                               uint64_t *ret_erased, struct failure *reterr)
 {
-    return rows_remove(database, sql_oldest, seq_floor(before_us), NULL, limit, ret_erased, reterr);
+    static const int64_t hour = (INT64_C(3600) * 1000000) << seq_shift;
+    int64_t least = seq_floor(before_us);
+    enum status status = word_index_expire(database, least, hour, reterr);
+    if (status == STATUS_OK) {
+        status = rows_remove(database, sql_oldest, least, NULL, NULL, limit, ret_erased, reterr);
+    }
+    return status;
 }

@@ -27,6 +27,7 @@ enum status event_walk(struct database *database, int64_t *seq, size_t limit, st
     struct event *events = arena_allocate_zeroed(arena, limit, sizeof(*events));
     size_t count = 0;
     int step = SQLITE_DONE;
+    bool is_arena_full = false;
     if (statement == NULL) {
         return database_status(database, reterr);
     }
@@ -45,7 +46,8 @@ enum status event_walk(struct database *database, int64_t *seq, size_t limit, st
                 failure_set(reterr, "out of memory");
                 return STATUS_NO_MEMORY;
             }
-            break; /* the arena is full: the rest is for the next time */
+            is_arena_full = true; /* the rest is for the next time */
+            break;
         }
         *seq = last;
         count++;
@@ -53,7 +55,8 @@ enum status event_walk(struct database *database, int64_t *seq, size_t limit, st
     enum status status =
         step == SQLITE_ROW || step == SQLITE_DONE ? STATUS_OK : database_status(database, reterr);
     sqlite3_reset(statement);
-    *ret = (struct event_page){.events = events, .count = count, .has_more = count == limit};
+    *ret = (struct event_page){
+        .events = events, .count = count, .has_more = count == limit || is_arena_full};
     return status;
 }
 

@@ -5,8 +5,8 @@
  *
  * `seq` of an event is its time: microseconds, shifted by ten bits of its id, so that the order of
  * rows is the order of reading and no index needs the time (mem/event_rows.h). In the outbox it
- * counts arrivals. events_text keeps which words are in which row and nothing else: neither places
- * nor sizes nor the text again. */
+ * counts arrivals. words_pending, words_segments and words_parts are the full text of events
+ * (mem/word_index.h): numbers of words, not the words again. */
 #include "store/schema.h"
 
 extern const char schema_memory[];
@@ -53,10 +53,21 @@ const char schema_memory[] =
     "CREATE INDEX events_by_session ON events(owner, session) WHERE session IS NOT NULL;"
     "CREATE INDEX events_by_task ON events(owner, task) WHERE task IS NOT NULL;"
     "CREATE INDEX events_by_kind ON events(owner, event) WHERE event <> 'exchange';"
-    "CREATE VIRTUAL TABLE events_text"
-    " USING fts5(text, content='', detail=none, columnsize=0, tokenize='unicode61');"
-    "INSERT INTO events_text(events_text, rank) VALUES('automerge', 16);"
-    "INSERT INTO events_text(events_text, rank) VALUES('crisismerge', 64);"
+    /* rows of events whose words are in no segment yet */
+    "CREATE TABLE words_pending(owner INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, PRIMARY KEY(owner, seq)) WITHOUT ROWID;"
+    "CREATE TABLE words_segments(id INTEGER PRIMARY KEY,"
+    " owner INTEGER NOT NULL,"
+    " level INTEGER NOT NULL,"
+    " weight INTEGER NOT NULL,"
+    " part_bits INTEGER NOT NULL,"
+    " seq_least INTEGER NOT NULL,"
+    " seq_most INTEGER NOT NULL,"
+    " seqs BLOB NOT NULL);"
+    "CREATE INDEX words_segments_by_owner ON words_segments(owner, level, weight);"
+    "CREATE INDEX words_segments_by_age ON words_segments(seq_least);"
+    /* id: that of the segment * 4096 + the part */
+    "CREATE TABLE words_parts(id INTEGER PRIMARY KEY, postings BLOB NOT NULL);"
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_TABLE_COLUMNS ");"
     "CREATE UNIQUE INDEX outbox_by_id ON outbox(id);"
     "CREATE INDEX outbox_by_owner ON outbox(owner);"

@@ -257,7 +257,8 @@ describe('the demo page', () => {
 
   test('stored scripts stay text wherever they come from', async (t) => {
     const evil = '<img src=x onerror="window.taken=1"><script>window.taken=1</script>"\'><svg onload=alert(1)>';
-    const page = await enter(t, evil);
+    const page = await open(t);
+    await page.logIn(evil, evil.replaceAll(' ', '%20')); // X-Attach-User escapes white space
     scene.engine.words = () => `${evil} javascript:alert(1)`;
     await page.ask(`${evil} as a request`);
     await page.sees('#answer', `${evil} javascript:alert(1)`);
@@ -266,7 +267,7 @@ describe('the demo page', () => {
     // What other agents could have left in this user's memory: kinds of events, documents, log lines, agents' names.
     const token = await scene.issuer.token();
     const left = { headers: { authorization: `Bearer ${token}` }, method: 'POST' };
-    const document = { event: 'plan', payload: { plan: evil, request: evil, by: evil, [evil]: evil } };
+    const document = { event: evil.slice(0, 60), payload: { plan: evil, request: evil, by: evil, [evil]: evil } };
     const line = { run_id: evil, level: 'error', message: evil, agent: evil };
     const wrote = await fetch(`${scene.gateway.url}/mem/events`, { ...left, body: JSON.stringify(document) });
     assert.equal(wrote.status, 201, await wrote.text());
@@ -291,6 +292,7 @@ describe('the demo page', () => {
       assert.deepEqual(found.strangers, ['<img src="icon.svg" alt="" width="28" height="28">']);
       one.isClean();
     }
+    await other.fits();
     await other.screenshot('8-scripts-stay-text');
   });
 
@@ -340,12 +342,19 @@ describe('the demo page', () => {
   });
 
   test('works from the keyboard alone', async (t) => {
-    const page = await enter(t, 'kim');
-    await page.page.focus('body');
+    const page = await open(t);
+    await page.$('#log-in:enabled').waitFor();
     await page.page.keyboard.press('Tab');
     await page.sees(':focus', 'Skip to the request');
+    await page.page.keyboard.press('Tab');
+    await page.sees(':focus', 'Log in');
     await page.page.keyboard.press('Enter');
-    await page.page.focus('#request');
+    await page.page.locator('input[name="name"]').waitFor();
+    await page.page.keyboard.type('kim');
+    await page.page.keyboard.press('Enter');
+    await page.sees('#who', 'Logged in as kim');
+    scene.engine.words = answers;
+    assert.equal(await page.$('#request:focus').count(), 1);
     await page.page.keyboard.type('Reverse a linked list.');
     await page.page.keyboard.press('Tab');
     await page.page.keyboard.press('ArrowDown'); // the coder
@@ -353,6 +362,7 @@ describe('the demo page', () => {
     await page.page.keyboard.press('Shift+Tab');
     await page.page.keyboard.press('Control+Enter');
     await page.sees('#answer', 'int reverse(void);');
+    await page.sees('#rows .badge', 'task_result');
     await page.page.focus('#rows button');
     const rows = await page.$('#rows > li').count();
     await page.page.keyboard.press('Enter');

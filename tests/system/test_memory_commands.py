@@ -152,6 +152,17 @@ def test_what_waits_for_a_remote_is_counted(start_gateway, mem, data, token):
     assert statistics["events"] == "0"
 
 
+def test_an_export_of_large_rows_is_whole(start_gateway, mem, data, token):
+    """More than what a page of rows may take of memory."""
+    gateway = start_gateway(ATTACH_DATA_DIR=data)
+    with gateway.connect() as client:
+        for number in range(80):
+            body = json.dumps({"event": str(number), "payload": "word " * 200000}).encode()
+            assert client.ask("POST", "/mem/events", body=body, token=token).status == 201
+    assert [row["event"] for row in rows_of(mem("export"))] == [str(number) for number in range(80)]
+    assert [row["event"] for row in rows_of(mem("tail", "--lines", "75"))] == [str(number) for number in range(5, 80)]
+
+
 def test_a_closed_pipe_ends_it(filled, data, tmp_path, token):
     for number in range(300):
         assert memory.write(filled, token, f"alice-{number}", size=2000) == 201

@@ -42,7 +42,8 @@ def wait_health(gateway, status):
 def database_is_sound(data):
     with sqlite3.connect(data / "store.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        connection.execute("INSERT INTO events_text(events_text) VALUES('integrity-check')")
+        unindexed = "SELECT count(*) FROM words_pending WHERE seq NOT IN (SELECT seq FROM events)"
+        assert connection.execute(unindexed).fetchall() == [(0,)]
     connection.close()
 
 

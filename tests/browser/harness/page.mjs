@@ -48,11 +48,11 @@ export class DemoPage {
     return this.page.locator(selector);
   }
 
-  async logIn(name) {
+  async logIn(name, shown = name) {
     await this.$('#log-in:enabled').click();
     await this.page.fill('input[name="name"]', name);
     await this.page.click('button:text-is("Log in")');
-    await this.sees('#who', `Logged in as ${name}`);
+    await this.sees('#who', `Logged in as ${shown}`);
   }
 
   async useToken(token) {

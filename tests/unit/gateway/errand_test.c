@@ -27,12 +27,21 @@ static struct work *begun[threads_max];
 static unsigned begun_count;
 static unsigned finished;
 static unsigned released;
+static unsigned abandoned;
 static bool asks_again;
 
 static void release(struct errand *errand)
 {
     released++;
     free(errand);
+}
+
+/* It hears of it before it comes back. */
+static void abandon(struct errand *errand)
+{
+    assert_null(errand->request);
+    assert_int_equal(released, 0);
+    abandoned++;
 }
 
 static enum step_result begin_work(struct request *request);
@@ -69,7 +78,7 @@ static const struct route route = {.answer = begin_work};
 
 static void begin(struct scene *scene)
 {
-    begun_count = finished = released = 0;
+    begun_count = finished = released = abandoned = 0;
     asks_again = false;
     scene_begin(scene, NULL);
 }
@@ -180,6 +189,30 @@ static void a_request_refused_while_it_waits_leaves_its_errand(void **state)
     scene_end(&scene);
 }
 
+static void an_errand_hears_that_its_client_has_left(void **state)
+{
+    struct scene scene;
+    begin(&scene);
+    struct request *request = ask(&scene);
+    begun[0]->errand.abandoned = abandon;
+    assert_int_equal(abandoned, 0);
+    scene_drop(request);
+    assert_int_equal(abandoned, 1);
+    errand_return(&begun[0]->errand);
+    scene_await_errands(&scene, 0);
+    assert_int_equal(abandoned, 1);
+    assert_int_equal(released, 1);
+    scene_end(&scene);
+
+    begin(&scene); /* one that comes back in time does not */
+    ask(&scene);
+    begun[0]->errand.abandoned = abandon;
+    errand_return(&begun[0]->errand);
+    scene_await_end(&scene);
+    assert_int_equal(abandoned, 0);
+    scene_end(&scene);
+}
+
 /* A worker that has no connections left still waits for what is out: nothing is lost, and nobody
  * posts into a box that is gone. */
 static void a_worker_ends_after_its_errands(void **state)
@@ -205,6 +238,7 @@ int main(void)
         cmocka_unit_test(an_errand_may_lead_to_another),
         cmocka_unit_test(a_request_woken_early_goes_on_waiting),
         cmocka_unit_test(a_request_refused_while_it_waits_leaves_its_errand),
+        cmocka_unit_test(an_errand_hears_that_its_client_has_left),
         cmocka_unit_test(a_worker_ends_after_its_errands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

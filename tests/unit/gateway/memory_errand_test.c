@@ -178,6 +178,24 @@ static void every_failure_has_its_status(void **state)
     scene_end(&scene);
 }
 
+static void without_memory_a_question_is_answered_once(void **state)
+{
+    struct scene scene;
+    scene_begin(&scene, NULL);
+    scene_open_memory(&scene);
+    struct request *request = scene_request(&scene, "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    scene_prove(request, "alice");
+    size_t too_many = SIZE_MAX / 2; /* events: more than any arena has */
+    assert_null(memory_errand_create(request, MEMORY_WRITE, too_many, said));
+    assert_int_equal(fake_codec_seen.status, 503);
+    assert_true(request->replied);
+    assert_string_equal(fake_codec_calls(), "head body end ");
+    assert_null(memory_errand_create(request, MEMORY_WRITE, too_many, said));
+    assert_string_equal(fake_codec_calls(), "head body end "); /* no second head */
+    scene_drop(request);
+    scene_end(&scene);
+}
+
 static void a_session_is_an_id_or_a_name(void **state)
 {
     static const char id[] = "0123456789abcdef";
@@ -219,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_client_that_leaves_is_not_answered),
         cmocka_unit_test(memory_that_is_off_says_so),
         cmocka_unit_test(every_failure_has_its_status),
+        cmocka_unit_test(without_memory_a_question_is_answered_once),
         cmocka_unit_test(a_session_is_an_id_or_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

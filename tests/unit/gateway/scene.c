@@ -96,6 +96,7 @@ void scene_begin(struct scene *scene, const char *const *flags)
     scene->connection.gateway = scene->gateway;
     scene->connection.codec = &fake_codec;
     scene->connection.state = CONNECTION_CLOSED; /* nothing is asked of a socket */
+    buffer_init(&scene->connection.output, connection_output_bytes_max);
     memcpy(scene->connection.client, "192.0.2.1", sizeof("192.0.2.1"));
     scene_remember(scene, SLICE(SCENE_TOKEN), SLICE("alice"));
     scene_remember(scene, SLICE(SCENE_TOKEN_BOB), SLICE("bob"));
@@ -154,6 +155,7 @@ void scene_end(struct scene *scene)
     free(gateway->worker.scratch);
     gateway_free(gateway);
     scene_close_memory(scene);
+    buffer_clear(&scene->connection.output);
     scene->process.gateways = NULL;
     process_clear(&scene->process);
     config_clear(&scene->config);

@@ -2,6 +2,7 @@
  *
  * step_read_body_test.c - `prompt` becomes `messages`, whatever the pieces the body comes in, and
  * every other byte passes as it came. */
+#include "gateway/routes.h"
 #include "gateway/steps.h"
 
 #include "fake_codec.h"
@@ -28,6 +29,7 @@ static struct request *post(struct scene *scene, const char *path, const char *f
     snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n\r\n", path,
              fields, framing);
     struct request *request = scene_request(scene, head);
+    request->route = &route_engine;
     request->step = STEP_read_body;
     return request;
 }
@@ -130,6 +132,7 @@ static void what_is_no_json_is_refused(void **state)
     }
     struct request *request = scene_request(&scene, "POST /api/chat HTTP/1.1\r\n"
                                                     "Host: localhost\r\n\r\n");
+    request->route = &route_engine;
     assert_int_equal(step_read_body(request), STEP_ANSWER); /* no body at all */
     assert_int_equal(fake_codec_seen.status, 400);
     scene_drop(request);
@@ -153,7 +156,40 @@ static void other_bodies_are_not_looked_at(void **state)
     }
     struct request *request = scene_request(&scene, "GET /api/chat HTTP/1.1\r\n"
                                                     "Host: localhost\r\n\r\n");
+    request->route = &route_engine;
     assert_int_equal(step_read_body(request), STEP_NEXT);
+    scene_drop(request);
+    scene_end(&scene);
+}
+
+static enum step_result never_asked(struct request *request)
+{
+    fail_msg("this step answers nothing");
+    return STEP_ANSWER;
+}
+
+/* Whatever its path: all of it, and as it came. */
+static void own_routes_get_their_body_whole(void **state)
+{
+    static const struct route takes = {.body = ROUTE_BODY, .answer = never_asked};
+    static const struct route takes_none = {.body = ROUTE_NO_BODY, .answer = never_asked};
+    struct scene scene;
+    scene_begin(&scene, NULL);
+    struct request *request = post(&scene, "/api/chat", "", help_bytes_max + 1);
+    request->route = &takes;
+    assert_int_equal(feed(request, SLICE("{\"prompt\":no JSON"), 4), STEP_NEXT);
+    assert_true(slice_equals(buffer_slice(&request->body), SLICE("{\"prompt\":no JSON")));
+    assert_false(request->content_type_json);
+    scene_drop(request);
+    request = post(&scene, "/api/chat", "", 10);
+    request->route = &takes_none;
+    assert_int_equal(step_read_body(request), STEP_NEXT);
+    assert_string_equal(fake_codec_calls(), "");
+    scene_drop(request);
+    request = post(&scene, "/mem/events", "Content-Encoding: gzip\r\n", 10);
+    request->route = &takes;
+    assert_int_equal(step_read_body(request), STEP_ANSWER);
+    assert_int_equal(fake_codec_seen.status, 415);
     scene_drop(request);
     scene_end(&scene);
 }
@@ -205,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_body_in_chunks_gets_a_length_when_it_was_rewritten),
         cmocka_unit_test(what_is_no_json_is_refused),
         cmocka_unit_test(other_bodies_are_not_looked_at),
+        cmocka_unit_test(own_routes_get_their_body_whole),
         cmocka_unit_test(a_long_body_streams_past),
         cmocka_unit_test(a_cancelled_wait_collects_nothing_more),
     };
