@@ -238,6 +238,12 @@ void bus_store_item(struct memory *memory, struct bus_item *take_item)
         take_item->bytes += event_bytes(&take_item->events[i]);
     }
     bus_hold(memory, take_item->bytes);
+    uint64_t now_ms = clock_monotonic_ms();
+    if (take_item->is_awaited || !take_item->is_mirrored) {
+        memory->items_due_ms = now_ms;
+    } else if (memory->items == NULL) {
+        memory->items_due_ms = now_ms + bus_gather_ms;
+    }
     *memory->items_tail = take_item;
     memory->items_tail = &take_item->next;
     memory->items_events += take_item->count;
@@ -370,20 +376,36 @@ static uint64_t expire_some(struct memory *memory)
 
 /* ---- the thread ---- */
 
+/* Milliseconds until the next batch should go; 0: now. Not while it only waits for company and the
+ * queue has room. Under the lock. */
+static uint64_t items_wait_ms(const struct memory *memory)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (memory->is_closing || !memory_has_room(memory) || now_ms >= memory->items_due_ms) {
+        return 0;
+    }
+    return memory->items_due_ms - now_ms;
+}
+
 /* Waits for letters, or for the store to take the batch that was begun. NULL at the end. */
 static struct bus_letter *letters_take(struct memory *memory, bool *ret_is_over)
 {
     uint64_t pause_ms = expire_some(memory);
     pthread_mutex_lock(&memory->lock);
     while (memory->letters == NULL) {
+        uint64_t gather_ms = pause_ms;
         if (memory->items != NULL && memory->batches < bus_batches_max) {
-            break;
+            gather_ms = items_wait_ms(memory);
+            if (gather_ms == 0) {
+                break;
+            }
         }
         if (memory->items == NULL && memory->is_closing && memory->store_jobs == 0) {
             *ret_is_over = true;
             break;
         }
-        wait_ms(memory, pause_ms); /* jobs of the store may still post letters */
+        /* jobs of the store may still post letters */
+        wait_ms(memory, gather_ms < pause_ms ? gather_ms : pause_ms);
         if (memory->letters == NULL && memory->settings.retention_ms > 0 && !memory->is_closing) {
             pthread_mutex_unlock(&memory->lock);
             pause_ms = expire_some(memory);
@@ -400,7 +422,7 @@ static struct bus_letter *letters_take(struct memory *memory, bool *ret_is_over)
 static bool has_turn(struct memory *memory)
 {
     pthread_mutex_lock(&memory->lock);
-    bool has = memory->batches < bus_batches_max;
+    bool has = memory->batches < bus_batches_max && items_wait_ms(memory) == 0;
     pthread_mutex_unlock(&memory->lock);
     return has;
 }

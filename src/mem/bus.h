@@ -18,6 +18,8 @@ enum {
     bus_batch_events_max = 1024,
     bus_batch_bytes_max = 4 * 1024 * 1024,
     bus_batches_max = 2,
+    bus_gather_ms = 20, /* exchanges that nobody waits for share a commit: a commit of few costs the
+                           store ten times as much for each, most of it full text */
     bus_erase_rows = 500, /* in one job of the store */
     bus_expire_rows = 500,
     bus_expire_pause_ms = 60 * 1000,
@@ -41,6 +43,7 @@ struct bus_item {
     size_t count;
     size_t bytes;
     bool is_mirrored;
+    bool is_awaited; /* MEM_ACK=stored; what is not mirrored always is */
     enum status status;
     struct failure failure;
     /* On the store's thread or the reading thread; status and failure say how it went. */
@@ -100,6 +103,7 @@ struct memory {
     /* the reading thread's */
     struct bus_item *items; /* of the next batch */
     struct bus_item **items_tail;
+    uint64_t items_due_ms;
     size_t items_events;
     size_t items_bytes;
     struct buffer redacted;

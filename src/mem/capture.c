@@ -473,8 +473,11 @@ static void end_letter(struct memory *memory, struct bus_letter *letter)
     }
     captured->done = capture->done;
     captured->context = capture->context;
-    captured->item = (struct bus_item){
-        .events = &captured->event, .count = 1, .is_mirrored = true, .done = captured_done};
+    captured->item = (struct bus_item){.events = &captured->event,
+                                       .count = 1,
+                                       .is_mirrored = true,
+                                       .is_awaited = capture->done != NULL,
+                                       .done = captured_done};
     capture_free(capture);
     bus_store_item(memory, &captured->item);
 }
