@@ -156,9 +156,8 @@ static enum status write_some(struct weaviate *weaviate, const struct event *eve
         rows++;
     }
     buffer_append_string(&body, "]}");
-    enum status status = is_made && !body.failed
-                             ? batch_post(weaviate, &body, events, rows, reterr)
-                             : no_memory(reterr);
+    enum status status = is_made && !body.failed ? batch_post(weaviate, &body, events, rows, reterr)
+                                                 : no_memory(reterr);
     buffer_clear(&body);
     *ret_written = rows;
     return status;

@@ -134,6 +134,7 @@ def test_tail_follows(filled, mem, data, tmp_path, token):
             lines.append(line)
     threading.Thread(target=collect, daemon=True).start()
     try:
+        wait_until(lambda: lines, "the last one that was there")
         assert memory.write(filled, token, "alice-0") == 201
         assert memory.write(filled, token, "alice-1") == 201
         wait_until(lambda: keys_of([json.loads(line) for line in list(lines)]) == ["ben-1", "alice-0", "alice-1"],
