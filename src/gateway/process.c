@@ -408,7 +408,10 @@ static enum status process_open_memory(struct process *process, struct failure *
 
 enum status process_serve(struct process *process, struct failure *reterr)
 {
-    enum status status = process_open_key(process, reterr);
+    enum status status = fetch_prepare(reterr);
+    if (status == STATUS_OK) {
+        status = process_open_key(process, reterr);
+    }
     if (status == STATUS_OK) {
         status = process_open_memory(process, reterr);
     }

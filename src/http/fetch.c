@@ -443,6 +443,15 @@ static int fetcher_socket_changed(CURL *easy, curl_socket_t socket, int what, vo
 
 /* --- fetchers --- */
 
+enum status fetch_prepare(struct failure *reterr)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        failure_set(reterr, "libcurl cannot be set up");
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
 enum status fetcher_create(uv_loop_t *loop, size_t concurrent_max, struct fetcher **ret,
                            struct failure *reterr)
 {

@@ -18,7 +18,7 @@ enum {
     bus_batch_events_max = 1024,
     bus_batch_bytes_max = 4 * 1024 * 1024,
     bus_batches_max = 2,
-    bus_gather_ms = 50, /* exchanges that nobody waits for share a commit: a commit of few costs the
+    bus_gather_ms = 20, /* exchanges that nobody waits for share a commit: a commit of few costs the
                            store ten times as much for each, most of it full text */
     bus_erase_rows = 500, /* in one job of the store */
     bus_expire_rows = 500,

@@ -4,6 +4,8 @@
 # Needs Debian's python3-jwcrypto (or jwcrypto from pip).
 import argparse
 import json
+import select
+import socket
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,8 +24,8 @@ class Refusal(Exception):
 class Call:
     """One task: who it is for, what is wanted, and the gateway, called in that user's name."""
 
-    def __init__(self, agent, headers, body):
-        self.agent, self.input = agent, body
+    def __init__(self, agent, headers, body, connection):
+        self.agent, self.input, self.connection = agent, body, connection
         scheme, _, self.token = headers.get("Authorization", "").partition(" ")
         claims = agent.verify(self.token) if scheme.lower() == "bearer" else agent.refuse("no token")
         self.user = claims["sub"]
@@ -48,6 +50,10 @@ class Call:
     def log(self, level, message):
         line = {"run_id": self.request_id, "level": level, "message": message, "agent": self.agent.name}
         self.ask("POST", "/v1/logs", line)
+
+    def is_abandoned(self):
+        """The gateway hangs up when the task is canceled."""
+        return bool(select.select([self.connection], [], [], 0)[0]) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def model(self):
         return self.input.get("model") or "tinyllama"
@@ -103,7 +109,7 @@ class Agent:
                 call = None
                 try:
                     body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-                    call = Call(agent, self.headers, body if isinstance(body, dict) else {})
+                    call = Call(agent, self.headers, body if isinstance(body, dict) else {}, self.connection)
                     call.log("info", f"token verified: acting for {call.user}, act chain {' <- '.join(call.chain)}")
                     status, answer = 200, agent.answer(call)
                 except (Refusal, ValueError, KeyError) as error:

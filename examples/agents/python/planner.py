@@ -20,7 +20,7 @@ def answer(call):
 
 def wait_for(call, task_id):
     end = time.monotonic() + 55  # the gateway gives this agent 60 s
-    while time.monotonic() < end:
+    while time.monotonic() < end and not call.is_abandoned():
         task = call.ask("GET", f"/a2a/tasks/status/{task_id}")
         if task["state"] == "done":
             return task["result"]["message"]["content"]
@@ -28,7 +28,7 @@ def wait_for(call, task_id):
             raise Refusal(502, f"the coder failed: {(task['result'] or {}).get('detail')}")
         time.sleep(0.1)
     call.ask("POST", f"/a2a/tasks/cancel/{task_id}")
-    raise Refusal(504, "the coder takes too long")
+    raise Refusal(504, "the coder's task was canceled: it took too long, or this one was canceled")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import { peerPackage } from './packages.mjs';
 const { default: Provider } = await peerPackage('oidc-provider');
 
 export const clientId = 'demo-page';
+export const machine = { id: 'machine', secret: 'a secret of loopback only' };
 export const audience = 'https://llm.example.test';
 
 function configuration(jwks, origins, lifetime) {
@@ -25,10 +26,26 @@ function configuration(jwks, origins, lifetime) {
         response_types: ['code'],
         redirect_uris: origins.flatMap((origin) => [`${origin}/demo/`, `${origin}/`]),
       },
+      {
+        client_id: machine.id,
+        client_secret: machine.secret,
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
+      },
+      {
+        client_id: 'terminal',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+        response_types: [],
+        redirect_uris: [],
+      },
     ],
     clientBasedCORS: (_context, origin) => origins.includes(origin),
     features: {
       devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,

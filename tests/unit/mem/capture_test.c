@@ -372,6 +372,34 @@ static void sums_are_exact_in_drop_mode(void **state)
     sums_are_exact(MEM_WHEN_FULL_DROP, 1024 * 1024);
 }
 
+static void end_unawaited(struct scene *scene)
+{
+    struct capture *capture = begin(scene, false);
+    assert_non_null(capture);
+    feed(capture, capture_request, SLICE("nobody waits"), 1000);
+    capture_end(capture, CAPTURE_COMPLETE, NULL, NULL);
+}
+
+/* An exchange that nobody waits for may wait for company, but never behind what somebody waits for,
+ * and not when memory is closed. */
+static void what_nobody_waits_for_goes_along(void **state)
+{
+    struct scene scene;
+    scene_begin(&scene, embedded, "on");
+    end_unawaited(&scene);
+    assert_int_equal(scene_write(&scene, "bob", "a document", NULL), STATUS_OK);
+    assert_int_equal(scene_count(&scene, "alice", NULL), 1);
+    end_unawaited(&scene);
+    exchange(&scene, SLICE("awaited"), SLICE("T"), 1000);
+    assert_int_equal(scene_count(&scene, "alice", NULL), 3);
+    end_unawaited(&scene); /* by itself */
+    scene_await(&scene.memory->counters.events_stored, 5);
+    end_unawaited(&scene);
+    scene_reopen(&scene, embedded, "on");
+    assert_int_equal(scene_count(&scene, "alice", NULL), 5);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +415,7 @@ int main(void)
         cmocka_unit_test(without_memory_nothing_is_captured),
         cmocka_unit_test(nothing_is_lost_in_slow_mode),
         cmocka_unit_test(sums_are_exact_in_drop_mode),
+        cmocka_unit_test(what_nobody_waits_for_goes_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
