@@ -62,12 +62,10 @@ struct fetch_reply {
  * fetch it is about is over. */
 typedef void fetch_done(void *context, const struct fetch_reply *reply);
 
-/* libcurl sets its global state up at the first fetch: one thread alone fetches. At most
- * <concurrent_max> fetches run at once: over it STATUS_LIMIT. */
-/* Main thread, before any other thread uses libcurl: sets its global state up, once for the process.
- */
+/* Main thread, before any other uses libcurl: sets its global state up, once for the process. */
 enum status fetch_prepare(struct failure *reterr) MUST_CHECK;
 
+/* At most <concurrent_max> fetches run at once: over it STATUS_LIMIT. */
 enum status fetcher_create(uv_loop_t *loop, size_t concurrent_max, struct fetcher **ret,
                            struct failure *reterr) MUST_CHECK;
 
