@@ -93,7 +93,8 @@ class Bench:
             raise SystemExit(f"wrk failed: {done.stderr}")
         result = json.loads(done.stdout.strip().splitlines()[-1])
         if result["errors"] > 0:
-            raise SystemExit(f"{result['errors']} of {result['replies']} calls failed: {mode}, {connections} connections")
+            counted = f"{result['errors']} of {result['replies']} calls failed"
+            raise SystemExit(f"{mode}, {connections} connections: {counted}")
         return result
 
 
@@ -156,7 +157,9 @@ def table(bench, connections):
             continue
         middle = {name: statistics.median(values) for name, values in row.items() if values}
         rate = row["per_second"]
-        more = "" if mode == "direct" or direct is None else f"{middle['p50_us'] - statistics.median(direct['p50_us']):.0f}"
+        more = ""
+        if mode != "direct" and direct is not None:
+            more = f"{middle['p50_us'] - statistics.median(direct['p50_us']):.0f}"
         ended = f"{middle['ended']:.0f}" if "ended" in middle else ""
         lines.append(
             f"| {title} | {middle['per_second']:.0f} | {min(rate):.0f}..{max(rate):.0f} | {ended} | "

@@ -48,7 +48,8 @@ BLOCK_KINDS = {"sh", "sh not-run", "text", "text output"}
 
 # First words of commands that documents may show without their being run here, and why.
 NOT_RUN = {
-    "script/server": "runs until it is interrupted",
+    "script/server": "runs until it is interrupted; tests/examples_test.py runs it",
+    "script/dev-login": "needs an issuer; tests/browser runs it",
     "script/test": "runs this",
     "script/build": "builds the program that is tested here",
     "script/lint": "a stage of script/test of its own",

@@ -6,6 +6,7 @@ say so: openai, ollama, langgraph, flask.
 """
 import base64
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +26,6 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("GATEWAY_BINARY", REPOSITORY / "build" / "attach-gateway")).parent.resolve()
 EXAMPLES = REPOSITORY / "examples"
 PATIENCE = 30
-AGENTS = ("c", "python")
 
 
 def free_port():
@@ -141,19 +142,18 @@ class Demo:
         return body["data"]["Get"]["MemoryEvent"]
 
 
-@pytest.fixture(scope="module", name="demo")
-def demo_fixture(tmp_path_factory):
-    demo = Demo(tmp_path_factory.mktemp("demo"))
+@contextlib.contextmanager
+def demo_in_c(directory, **environment):
+    demo = Demo(directory, **environment)
     yield demo
     demo.server.stop()
 
 
-@pytest.fixture(scope="module", name="python_demo")
-def python_demo_fixture(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("python-demo")
+@contextlib.contextmanager
+def demo_in_python(directory, **environment):
     ports = {name: free_port() for name in ("planner", "coder")}
     agents = ",".join(f"{name}=http://127.0.0.1:{port}/api/chat" for name, port in ports.items())
-    demo = Demo(directory, A2A_AGENTS=agents)
+    demo = Demo(directory, A2A_AGENTS=agents, **environment)
     demo.ports.update({"PLANNER_PORT": ports["planner"], "CODER_PORT": ports["coder"]})
     programs = []
     for name, port in ports.items():
@@ -166,9 +166,57 @@ def python_demo_fixture(tmp_path_factory):
     demo.server.stop()
 
 
-@pytest.fixture(name="both", params=AGENTS)
+DEMOS = {"c": demo_in_c, "python": demo_in_python}
+
+
+@pytest.fixture(scope="module", name="demo")
+def demo_fixture(tmp_path_factory):
+    with demo_in_c(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module", name="python_demo")
+def python_demo_fixture(tmp_path_factory):
+    with demo_in_python(tmp_path_factory.mktemp("python-demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(name="both", params=DEMOS)
 def both_fixture(request):
     return request.getfixturevalue("demo" if request.param == "c" else "python_demo")
+
+
+class HeldEngine:
+    """Answers the planner at once, and the coder never; says how many of the coder's calls are open."""
+
+    def __init__(self):
+        engine = self
+        self.open = 0
+        self.come = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if b"You are a planner" not in body:
+                    engine.open += 1
+                    engine.come += 1
+                    self.connection.recv(1)  # until the gateway hangs up
+                    engine.open -= 1
+                    self.close_connection = True
+                    return
+                reply = json.dumps({"model": "x", "message": {"content": "A plan."}, "done": True}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
 # ---- script/server --demo ----
@@ -204,8 +252,9 @@ def test_a_port_that_is_taken_is_said_and_nothing_is_left_running(tmp_path):
     assert "in use" in str(failed.value)
     for log in tmp_path.glob("server-*.log"):
         assert "Open this" not in log.read_text()
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(tmp_path) not in running
+    for entry in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            assert str(tmp_path) not in entry.read_text(errors="replace"), entry
 
 
 def test_an_engine_that_is_away_is_said_to_be(tmp_path):
@@ -292,6 +341,25 @@ def test_the_agents_http_is_strict(demo):
             one.sendall(request)
             reply = one.recv(4096)
         assert reply.startswith(b"HTTP/1.1 " + status), (request, reply)
+
+
+@pytest.mark.parametrize("language", DEMOS)
+def test_canceling_the_planners_task_cancels_the_coders(language, tmp_path):
+    engine = HeldEngine()
+    with DEMOS[language](tmp_path, ENGINE_URL=engine.url) as demo:
+        sent = demo.ask("POST", "/a2a/tasks/send", {"target": "planner", "input": {"prompt": "hello"}})[1]
+        wait_until(lambda: engine.open == 1, "the coder's call")
+        assert demo.ask("POST", f"/a2a/tasks/cancel/{sent['task_id']}", b"")[0] == 200
+        canceled = {"detail": "canceled"}
+
+        def results():
+            rows = demo.rows(event="task_result")
+            return {row["agent"]: row["result"] for row in rows} if len(rows) == 2 else None
+        assert wait_until(results, "both ends") == {"planner": canceled, "coder": canceled}
+        if language == "c":  # urllib cannot be interrupted
+            wait_until(lambda: engine.open == 0, "the engine to be left alone")
+        assert engine.come == 1
+    engine.server.shutdown()
 
 
 # ---- examples ----

@@ -8,21 +8,14 @@
  */
 #include "auth/mint_file.h"
 
-#include "base/buffer.h"
+#include "auth/key_file.h"
+#include "base/private_file.h"
 #include "base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/pem.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum {
-    key_file_bytes_max = 4096,
-    path_bytes_max = 4096,
-};
 
 static const char key_name[] = "local-key.pem";
 
@@ -30,76 +23,6 @@ static enum status failed(struct failure *reterr, const char *what, const char *
 {
     failure_set(reterr, "cannot %s %s: %s", what, path, strerror(errno));
     return STATUS_IO;
-}
-
-/* mkdir -p; what is made here is for its owner alone. */
-static enum status directory_make(const char *directory, struct failure *reterr)
-{
-    char path[path_bytes_max];
-    size_t length = strlen(directory);
-    if (length == 0 || length >= sizeof(path)) {
-        failure_set(reterr, "the data directory's name is empty or too long (ATTACH_DATA_DIR)");
-        return STATUS_INVALID;
-    }
-    memcpy(path, directory, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (path[i] != '/' && path[i] != '\0') {
-            continue;
-        }
-        path[i] = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-            return failed(reterr, "make directory", path);
-        }
-        path[i] = i < length ? '/' : '\0';
-    }
-    return STATUS_OK;
-}
-
-static enum status key_make(EVP_PKEY **ret_key, BIO **ret_pem, struct failure *reterr)
-{
-    BIO *pem = BIO_new(BIO_s_secmem());
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    if (pem == NULL || key == NULL ||
-        PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL) != 1) {
-        failure_set(reterr, "OpenSSL cannot make an Ed25519 key");
-        EVP_PKEY_free(key);
-        BIO_free(pem);
-        return STATUS_IO;
-    }
-    *ret_key = key;
-    *ret_pem = pem;
-    return STATUS_OK;
-}
-
-static bool write_all(int descriptor, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t written = write(descriptor, bytes, count);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            bytes += written;
-            count -= (size_t)written;
-        }
-    }
-    return fsync(descriptor) == 0;
-}
-
-static enum status file_write(int directory, const char *name, BIO *pem, struct failure *reterr)
-{
-    char *bytes = NULL;
-    long count = BIO_get_mem_data(pem, &bytes);
-    int descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return failed(reterr, "make key file", name);
-    }
-    bool is_written = count > 0 && write_all(descriptor, bytes, (size_t)count);
-    enum status status = is_written ? STATUS_OK : failed(reterr, "write key file", name);
-    if (close(descriptor) != 0 && status == STATUS_OK) {
-        status = failed(reterr, "write key file", name);
-    }
-    return status;
 }
 
 /* Somebody else's key under the real name is as good as ours. */
@@ -118,48 +41,28 @@ static enum status file_make(int directory, struct failure *reterr)
     memcpy(name, key_name, sizeof(key_name) - 1);
     name[sizeof(key_name) - 1] = '.';
     random_hex(&random, 8, name + sizeof(key_name));
-    EVP_PKEY *key = NULL;
-    BIO *pem = NULL;
-    enum status status = key_make(&key, &pem, reterr);
-    if (status != STATUS_OK) {
-        return status;
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    if (key == NULL) {
+        failure_set(reterr, "OpenSSL cannot make an Ed25519 key");
+        return STATUS_IO;
     }
-    status = file_write(directory, name, pem, reterr);
+    enum status status = key_file_write(directory, name, key, reterr);
     if (status == STATUS_OK) {
         status = file_publish(directory, name, reterr);
     }
     (void)unlinkat(directory, name, 0);
     EVP_PKEY_free(key);
-    BIO_free(pem);
     return status;
-}
-
-/* An encrypted file must not make OpenSSL ask on the terminal. */
-static int password_refuse(char *text, int size, int is_writing, void *context)
-{
-    return 0;
 }
 
 static enum status file_parse(int descriptor, EVP_PKEY **ret, struct failure *reterr)
 {
-    char bytes[key_file_bytes_max];
-    size_t count = 0;
-    ssize_t got = 0;
-    do {
-        got = read(descriptor, bytes + count, sizeof(bytes) - count);
-        count += got > 0 ? (size_t)got : 0;
-    } while (got > 0 || (got < 0 && errno == EINTR));
-    if (got < 0) {
-        return failed(reterr, "read key file", key_name);
-    }
-    BIO *pem = BIO_new_mem_buf(bytes, (int)count);
     EVP_PKEY *key = NULL;
-    if (pem != NULL) {
-        key = PEM_read_bio_PrivateKey(pem, NULL, password_refuse, NULL);
+    enum status status = key_file_read(descriptor, key_name, &key, reterr);
+    if (status == STATUS_IO) {
+        return status;
     }
-    BIO_free(pem);
-    OPENSSL_cleanse(bytes, sizeof(bytes));
-    if (key == NULL || !EVP_PKEY_is_a(key, "ED25519")) {
+    if (status != STATUS_OK || !EVP_PKEY_is_a(key, "ED25519")) {
         failure_set(reterr, "%s holds no Ed25519 private key: move it away to have a new one made",
                     key_name);
         EVP_PKEY_free(key);
@@ -198,7 +101,7 @@ static enum status file_load(int directory, EVP_PKEY **ret, struct failure *rete
 
 enum status mint_file_open(const char *directory, EVP_PKEY **ret, struct failure *reterr)
 {
-    enum status status = directory_make(directory, reterr);
+    enum status status = private_directory_make(directory, reterr);
     if (status != STATUS_OK) {
         return status;
     }

@@ -28,17 +28,29 @@ struct bus_batch {
 
 /* ---- the queue ---- */
 
-void bus_post(struct memory *memory, struct bus_letter *take_letter)
+static void post(struct memory *memory, struct bus_letter *take_letter, bool hurries)
 {
     take_letter->next = NULL;
     pthread_mutex_lock(&memory->lock);
     bool was_empty = memory->letters == NULL;
     *memory->letters_tail = take_letter;
     memory->letters_tail = &take_letter->next;
-    if (was_empty) {
+    bool wakes = memory->is_napping ? hurries && !memory->is_hurried : was_empty;
+    memory->is_hurried |= hurries;
+    if (wakes) {
         pthread_cond_broadcast(&memory->changed);
     }
     pthread_mutex_unlock(&memory->lock);
+}
+
+void bus_post(struct memory *memory, struct bus_letter *take_letter)
+{
+    post(memory, take_letter, true);
+}
+
+void bus_post_unhurried(struct memory *memory, struct bus_letter *take_letter)
+{
+    post(memory, take_letter, !memory_has_room(memory));
 }
 
 void bus_hold(struct memory *memory, size_t bytes)
@@ -387,11 +399,27 @@ static uint64_t items_wait_ms(const struct memory *memory)
     return memory->items_due_ms - now_ms;
 }
 
+/* Lets letters gather that nobody waits for. Under the lock. */
+static void nap(struct memory *memory)
+{
+    uint64_t until_ms = clock_monotonic_ms() + bus_nap_ms;
+    memory->is_napping = true;
+    for (uint64_t now_ms = until_ms - bus_nap_ms;
+         now_ms < until_ms && !memory->is_hurried && !memory->is_closing;
+         now_ms = clock_monotonic_ms()) {
+        wait_ms(memory, until_ms - now_ms);
+    }
+    memory->is_napping = false;
+}
+
 /* Waits for letters, or for the store to take the batch that was begun. NULL at the end. */
 static struct bus_letter *letters_take(struct memory *memory, bool *ret_is_over)
 {
     uint64_t pause_ms = expire_some(memory);
     pthread_mutex_lock(&memory->lock);
+    if (memory->may_nap && (memory->items == NULL || items_wait_ms(memory) > 0)) {
+        nap(memory);
+    }
     while (memory->letters == NULL) {
         uint64_t gather_ms = pause_ms;
         if (memory->items != NULL && memory->batches < bus_batches_max) {
@@ -415,6 +443,8 @@ static struct bus_letter *letters_take(struct memory *memory, bool *ret_is_over)
     struct bus_letter *letters = memory->letters;
     memory->letters = NULL;
     memory->letters_tail = &memory->letters;
+    memory->is_hurried = false;
+    memory->may_nap = letters != NULL;
     pthread_mutex_unlock(&memory->lock);
     return letters;
 }

@@ -19,7 +19,9 @@ enum {
     bus_batch_bytes_max = 4 * 1024 * 1024,
     bus_batches_max = 2,
     bus_gather_ms = 20, /* exchanges that nobody waits for share a commit: a commit of few costs the
-                           store ten times as much for each, most of it full text */
+                           store half as much again for each */
+    bus_nap_ms = 10,    /* for letters that nobody waits for the reading thread is not woken one by
+                           one:    that would be the dearest part of a capture, and the worker's */
     bus_erase_rows = 500, /* in one job of the store */
     bus_expire_rows = 500,
     bus_expire_pause_ms = 60 * 1000,
@@ -96,11 +98,14 @@ struct memory {
     struct bus_letter *letters;
     struct bus_letter **letters_tail;
     bool is_closing;
+    bool is_napping; /* the reading thread, until it is hurried or the time is over */
+    bool is_hurried;
     unsigned batches;  /* with the store */
     size_t store_jobs; /* of all kinds, with the store */
     struct memory_waiter *waiters;
 
     /* the reading thread's */
+    bool may_nap;           /* there was something to do, so more is likely to come */
     struct bus_item *items; /* of the next batch */
     struct bus_item **items_tail;
     uint64_t items_due_ms;
@@ -120,7 +125,10 @@ enum status bus_open(const struct bus_settings *settings, struct slice redact, s
 
 /* ---- any thread ---- */
 
+/* Wakes the reading thread. */
 void bus_post(struct memory *memory, struct bus_letter *take_letter);
+/* For letters that nobody waits for: they are read within bus_nap_ms. */
+void bus_post_unhurried(struct memory *memory, struct bus_letter *take_letter);
 void bus_hold(struct memory *memory, size_t bytes);    /* more in the queue */
 void bus_release(struct memory *memory, size_t bytes); /* less in the queue; wakes who waits */
 

@@ -163,7 +163,7 @@ static void hand_over(struct capture *capture)
     capture->block_bytes =
         capture->block_bytes * 4 > block_bytes_max ? block_bytes_max : capture->block_bytes * 4;
     bus_hold(memory, sizeof(*block) + block->capacity);
-    bus_post(memory, &block->letter);
+    bus_post_unhurried(memory, &block->letter);
 }
 
 /* Opens a piece, or goes on with the last one; false when the block has no mark left for it. */
@@ -286,7 +286,11 @@ void capture_end(struct capture *take_capture, enum capture_outcome outcome,
     if (block != NULL) { /* one letter for a small exchange: the block stays with the capture */
         bus_hold(memory, sizeof(*block) + block->capacity);
     }
-    bus_post(memory, &take_capture->letter);
+    if (done != NULL) {
+        bus_post(memory, &take_capture->letter);
+    } else {
+        bus_post_unhurried(memory, &take_capture->letter);
+    }
 }
 
 /* ---- the reading thread ---- */

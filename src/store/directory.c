@@ -4,13 +4,12 @@
  * process, however it ends. */
 #include "store/directory.h"
 
-#include "base/slice.h"
+#include "base/private_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { path_bytes_max = 4096 };
@@ -35,29 +34,6 @@ enum status directory_path(const char *directory, const char *name, char *ret_pa
     memcpy(ret_path, directory, directory_length);
     ret_path[directory_length] = '/';
     memcpy(ret_path + directory_length + 1, name, name_length + 1);
-    return STATUS_OK;
-}
-
-/* What is made here is for its owner alone; what was there keeps its mode. */
-static enum status directory_make(const char *directory, struct failure *reterr)
-{
-    char path[path_bytes_max];
-    size_t length = strlen(directory);
-    if (length == 0 || length >= sizeof(path)) {
-        failure_set(reterr, "the data directory's name is empty or too long (ATTACH_DATA_DIR)");
-        return STATUS_INVALID;
-    }
-    memcpy(path, directory, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (path[i] != '/' && path[i] != '\0') {
-            continue;
-        }
-        path[i] = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-            return failed(reterr, "make directory", path);
-        }
-        path[i] = i < length ? '/' : '\0';
-    }
     return STATUS_OK;
 }
 
@@ -96,7 +72,7 @@ enum status directory_hold(const char *directory, int *ret_lock, struct failure 
     char path[path_bytes_max];
     enum status status = directory_path(directory, "store.lock", path, sizeof(path), reterr);
     if (status == STATUS_OK) {
-        status = directory_make(directory, reterr);
+        status = private_directory_make(directory, reterr);
     }
     if (status != STATUS_OK) {
         return status;

@@ -7,8 +7,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
+import { startGateway } from '../peers/harness/gateway.mjs';
 import { Scope, scopeOf } from '../peers/harness/scope.mjs';
 import { waitUntil } from '../peers/harness/wait.mjs';
+import { audience } from './harness/login_provider.mjs';
 import { DemoPage, startBrowser } from './harness/page.mjs';
 import { repository, startScene } from './harness/scene.mjs';
 
@@ -330,6 +332,29 @@ describe('the demo page', () => {
     await page.screenshot('9-agent-away');
     page.isClean();
     await scene.restart('coder');
+  });
+
+  test('agents that were never named, and a memory that is none, are said to be', async (t) => {
+    const scope = scopeOf(t);
+    const bare = await startGateway(scope, {
+      ENGINE_URL: scene.engine.url,
+      OIDC_ISSUER: scene.issuer.url,
+      OIDC_AUD: audience,
+      ATTACH_DEMO_DIR: path.join(repository, 'examples/static'),
+      MEM_BACKEND: 'none',
+    });
+    const page = await DemoPage.open(scope, browser, `${bare.url}/demo/`);
+    await page.sees('#log-in-hint', 'This gateway names no login page');
+    await page.useToken(await scene.issuer.token());
+    await page.sees('#who', 'Logged in as agent-one');
+    await page.ask('Reverse a linked list.');
+    await page.sees('#ask-error', 'The gateway knows no agent called planner');
+    scene.engine.words = answers;
+    await page.ask('Reverse a linked list.', 'engine');
+    await page.sees('#answer', 'int reverse(void);');
+    await page.sees(`${page.hop('/engine')} .badge`, 'done');
+    await page.sees('#memory-empty', 'Nothing is remembered of you.');
+    page.isClean();
   });
 
   test('a gateway that is away is said to be', async (t) => {

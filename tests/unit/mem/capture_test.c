@@ -395,6 +395,7 @@ static void what_nobody_waits_for_goes_along(void **state)
     end_unawaited(&scene); /* by itself */
     scene_await(&scene.memory->counters.events_stored, 5);
     end_unawaited(&scene);
+    scene_close(&scene);
     scene_reopen(&scene, embedded, "on");
     assert_int_equal(scene_count(&scene, "alice", NULL), 5);
     scene_end(&scene);
