@@ -285,8 +285,8 @@ def test_planner_and_coder_hand_over_by_memory(both):
     # every row is the user's, in one session, and tells by which way it came
     request_id = plan["payload"]["run_id"]
     rows = both.rows()
-    asked = [row["request_id"] for row in rows if row["event"] == "exchange"]
-    assert f"{request_id}/planner" in asked and f"{request_id}/planner/coder" in asked
+    wanted = {f"{request_id}/planner", f"{request_id}/planner/coder"}
+    wait_until(lambda: wanted <= {row["request_id"] for row in both.rows(event="exchange")}, "both exchanges")
     said = [row["message"] for row in rows if row["event"] == "log"]
     assert "token verified: acting for ada, act chain coder <- planner" in said
     assert {row["user"] for row in rows} == {"ada"}
@@ -409,7 +409,8 @@ def test_langgraph(demo):
     output = run_example(demo, [sys.executable, EXAMPLES / "langgraph" / "graph.py", "Sort my albums."],
                          PYTHONPATH=folder)
     assert "Sort my albums." in output
-    assert {"plan", "exchange"} <= {row["event"] for row in demo.rows(session="langgraph-example")}
+    wait_until(lambda: {"plan", "exchange"} <= {row["event"] for row in demo.rows(session="langgraph-example")},
+               "both kinds of rows")
 
 
 def test_flask(demo):
@@ -425,8 +426,9 @@ def test_flask(demo):
             assert reply.headers["X-Asked-By"] == "ada"
             words = "".join(json.loads(line)["message"]["content"] for line in reply)
         assert "What is Flask?" in words
-        status, history = ask("GET", f"http://127.0.0.1:{port}/history", token=demo.token)
-        assert status == 200 and "What is Flask?" in json.dumps(history)
+        history = f"http://127.0.0.1:{port}/history"
+        wait_until(lambda: "What is Flask?" in json.dumps(ask("GET", history, token=demo.token)),
+                   "the exchange to be remembered")
         status, refused = ask("GET", f"http://127.0.0.1:{port}/ask")
         assert (status, refused) == (401, {"detail": "Missing Bearer token"})
     finally:

@@ -3,6 +3,8 @@
  * buffer.c - growing bytes; JSON strings on their way out. */
 #include "base/buffer.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,26 +114,6 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_end(again);
 }
 
-/* Length of the UTF-8 sequence at the front (RFC 3629 4), 0 when there is none. */
-static size_t buffer_utf8_length(const unsigned char *text, size_t left)
-{
-    unsigned char first = text[0];
-    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first > 0xF4 || length == 0 || length > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((first == 0xE0 && text[1] < 0xA0) || (first == 0xED && text[1] > 0x9F) ||
-        (first == 0xF0 && text[1] < 0x90) || (first == 0xF4 && text[1] > 0x8F)) {
-        return 0; /* too long a form, a surrogate, or beyond U+10FFFF */
-    }
-    return length;
-}
-
 /* Appends the one character at <text> in its JSON form and returns its bytes. */
 static size_t buffer_append_json_character(struct buffer *buffer, const unsigned char *text,
                                            size_t left)
@@ -153,7 +135,7 @@ static size_t buffer_append_json_character(struct buffer *buffer, const unsigned
         buffer_append(buffer, slice_make(escaped, 6));
         return 1;
     }
-    size_t length = buffer_utf8_length(text, left);
+    size_t length = utf8_length(text, left);
     if (length == 0) {
         buffer_append(buffer, SLICE("\\ufffd"));
         return 1;

@@ -3,6 +3,8 @@
  * mend.c - one pass that copies a text and mends it on the way. Any thread. */
 #include "dialect/mend.h"
 
+#include "base/utf8.h"
+
 #include "base/json.h"
 
 struct mend {
@@ -16,30 +18,6 @@ struct mend {
 };
 
 static const struct slice mend_replacement = {"\xEF\xBF\xBD", 3};
-
-/* Length of the UTF-8 sequence at the front (RFC 3629 4), 0 when there is none. */
-static size_t mend_utf8_length(struct slice text)
-{
-    const unsigned char *bytes = (const unsigned char *)text.data;
-    unsigned char first = bytes[0];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xC2 ? 0
-                    : first < 0xE0 ? 2
-                    : first < 0xF0 ? 3
-                    : first < 0xF5 ? 4
-                                   : 0;
-    if (length > text.length) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    bool is_wrong = (first == 0xE0 && bytes[1] < 0xA0) || (first == 0xED && bytes[1] > 0x9F) ||
-                    (first == 0xF0 && bytes[1] < 0x90) || (first == 0xF4 && bytes[1] > 0x8F);
-    return is_wrong ? 0 : length;
-}
 
 /* The code unit of a \u escape at the front of <text>, or -1. */
 static int mend_unit(struct slice text)
@@ -118,7 +96,7 @@ static bool mend_string(struct mend *mend)
             buffer_append_format(mend->out, "\\u%04x", (unsigned)byte);
             mend->rest = slice_after(mend->rest, 1);
         } else {
-            size_t length = mend_utf8_length(mend->rest);
+            size_t length = utf8_length((const unsigned char *)mend->rest.data, mend->rest.length);
             if (length > 0) {
                 mend_take(mend, length);
             } else {

@@ -515,30 +515,17 @@ static enum status read_page(const PGresult *result, size_t limit, struct arena 
     return STATUS_OK;
 }
 
-/* False: no row can be meant, and nothing needs to be asked. */
-static bool query_can_match(const struct backend_query *query, const struct search_words *words)
-{
-    return (query->id.data == NULL || event_id_is_canonical(query->id)) &&
-           (query->words.data == NULL || words->count > 0);
-}
-
 static enum status postgres_read(void *handle, const struct backend_query *query,
                                  struct arena *arena, struct event_page *ret,
                                  struct failure *reterr)
 {
-    struct search_words words = {.count = 0};
-    if (query->words.data != NULL) {
-        enum status split = search_words_split(query->words, &words, reterr);
-        if (split != STATUS_OK) {
-            return split;
-        }
+    struct search_words words;
+    bool can_match = false;
+    enum status asked = remote_query_read(query, &words, &can_match, reterr);
+    if (asked != STATUS_OK) {
+        return asked;
     }
-    if (query->has_before &&
-        !event_id_is_canonical(slice_make(query->before_id, event_id_length))) {
-        failure_set(reterr, "the cursor names no event");
-        return STATUS_INVALID;
-    }
-    if (!query_can_match(query, &words)) {
+    if (!can_match) {
         *ret = (struct event_page){.events = NULL};
         return STATUS_OK;
     }

@@ -3,6 +3,8 @@
  * backend_postgres_text.c - any bytes as text that PostgreSQL takes, and back. */
 #include "mem/backend_postgres_text.h"
 
+#include "base/utf8.h"
+
 static const char nul_mark[] = "\xEF\xB7\x90";  /* U+FDD0 */
 static const char byte_mark[] = "\xEF\xB7\x91"; /* U+FDD1 */
 
@@ -13,26 +15,6 @@ static bool is_at(struct slice text, size_t at, const char *mark)
     return text.length - at >= mark_length && memcmp(text.data + at, mark, mark_length) == 0;
 }
 
-/* Length of the UTF-8 sequence at the front (RFC 3629 4), 0 when there is none. */
-static size_t sequence_length(const unsigned char *text, size_t left)
-{
-    unsigned char first = text[0];
-    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first > 0xF4 || length == 0 || length > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((first == 0xE0 && text[1] < 0xA0) || (first == 0xED && text[1] > 0x9F) ||
-        (first == 0xF0 && text[1] < 0x90) || (first == 0xF4 && text[1] > 0x8F)) {
-        return 0; /* too long a form, a surrogate, or beyond U+10FFFF */
-    }
-    return length;
-}
-
 /* Bytes at <at> that can stay; 0: the one there cannot. */
 static size_t plain_length(struct slice text, size_t at)
 {
@@ -40,7 +22,7 @@ static size_t plain_length(struct slice text, size_t at)
     if (*bytes == '\0' || is_at(text, at, nul_mark) || is_at(text, at, byte_mark)) {
         return 0;
     }
-    return sequence_length(bytes, text.length - at);
+    return utf8_length(bytes, text.length - at);
 }
 
 static size_t encode(struct slice text, char *ret)

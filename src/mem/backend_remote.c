@@ -147,3 +147,23 @@ enum status search_words_split(struct slice text, struct search_words *ret, stru
     *ret = found;
     return STATUS_OK;
 }
+
+enum status remote_query_read(const struct backend_query *query, struct search_words *ret_words,
+                              bool *ret_can_match, struct failure *reterr)
+{
+    *ret_words = (struct search_words){.count = 0};
+    if (query->words.data != NULL) {
+        enum status split = search_words_split(query->words, ret_words, reterr);
+        if (split != STATUS_OK) {
+            return split;
+        }
+    }
+    if (query->has_before &&
+        !event_id_is_canonical(slice_make(query->before_id, event_id_length))) {
+        failure_set(reterr, "the cursor names no event");
+        return STATUS_INVALID;
+    }
+    *ret_can_match = (query->id.data == NULL || event_id_is_canonical(query->id)) &&
+                     (query->words.data == NULL || ret_words->count > 0);
+    return STATUS_OK;
+}

@@ -69,4 +69,9 @@ struct search_words {
 enum status search_words_split(struct slice text, struct search_words *ret,
                                struct failure *reterr) MUST_CHECK;
 
+/* The words of <query>, and whether any row can be meant at all: an id of another form and words
+ * without a letter find nothing. STATUS_INVALID: too many words, or a cursor that is none. */
+enum status remote_query_read(const struct backend_query *query, struct search_words *ret_words,
+                              bool *ret_can_match, struct failure *reterr) MUST_CHECK;
+
 #endif

@@ -20,8 +20,8 @@ enum {
     bus_batches_max = 2,
     bus_gather_ms = 20, /* exchanges that nobody waits for share a commit: a commit of few costs the
                            store half as much again for each */
-    bus_nap_ms = 10,    /* for letters that nobody waits for the reading thread is not woken one by
-                           one:    that would be the dearest part of a capture, and the worker's */
+    bus_nap_ms = 10, /* the reading thread is not woken for each letter that nobody waits for, which
+                        was the dearest part of a capture, and on the worker */
     bus_erase_rows = 500, /* in one job of the store */
     bus_expire_rows = 500,
     bus_expire_pause_ms = 60 * 1000,

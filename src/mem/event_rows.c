@@ -74,7 +74,8 @@ enum status owner_make(struct database *database, struct slice issuer, struct sl
 enum status owner_forget(struct database *database, int64_t owner, struct failure *reterr)
 {
     static const char sql[] = "DELETE FROM owners WHERE id = ?1"
-                              " AND NOT EXISTS (SELECT 1 FROM events WHERE owner = ?1)"
+                              " AND NOT EXISTS (SELECT 1 FROM events_of_owner WHERE owner = ?1)"
+                              " AND NOT EXISTS (SELECT 1 FROM events_pending WHERE owner = ?1)"
                               " AND NOT EXISTS (SELECT 1 FROM outbox WHERE owner = ?1)"
                               " AND NOT EXISTS (SELECT 1 FROM outbox_rejected WHERE owner = ?1)";
     sqlite3_stmt *statement = database_statement(database, sql);
@@ -170,11 +171,10 @@ static enum status event_insert(struct database *database, const struct event *e
 {
     int64_t seq = 0;
     enum status status = event_row_insert(database, event, owner, &seq, reterr);
-    size_t bytes = texts_bytes(event);
-    if (status != STATUS_OK || bytes == 0 || sqlite3_changes(database_handle(database)) == 0) {
+    if (status != STATUS_OK || sqlite3_changes(database_handle(database)) == 0) {
         return status;
     }
-    return word_index_add(database, owner, seq, bytes, reterr);
+    return word_index_add(database, owner, seq, texts_bytes(event), reterr);
 }
 
 static int order_of_numbers(const void *a, const void *b)
@@ -247,25 +247,23 @@ enum status event_rows_insert(struct database *database, const struct event *eve
 #define FILTERS                                                                                    \
     " AND (?3 IS NULL OR e.session = ?3) AND (?4 IS NULL OR e.task = ?4)"                          \
     " AND (?5 IS NULL OR e.event = ?5)"
-#define NEWEST_FIRST " AND e.seq <= ?2" FILTERS " ORDER BY e.seq DESC"
-#define ROWS_BY(index) EVENT_SELECT " FROM events e INDEXED BY " index " WHERE e.owner = ?1"
+/* Which rows may be asked for, newest first. */
+#define SEQS(table) "SELECT seq FROM " table " WHERE owner = ?1 AND seq <= ?2"
 
 static const char sql_by_id[] = EVENT_SELECT " FROM events e WHERE e.owner = ?1 AND e.id = ?6";
-static const char sql_by_owner[] = ROWS_BY("events_by_owner") NEWEST_FIRST;
-static const char sql_by_kind[] =
-    ROWS_BY("events_by_kind") " AND e.event = ?5 AND e.event <> 'exchange'" NEWEST_FIRST;
+static const char sql_pending[] = SEQS("events_pending") " ORDER BY seq DESC";
+static const char sql_by_owner[] = SEQS("events_of_owner") " ORDER BY seq DESC";
+static const char sql_by_kind[] = SEQS("events_of_kind") " AND event = ?5 ORDER BY seq DESC";
 static const char sql_by_session[] =
-    ROWS_BY("events_by_session") " AND e.session = ?3" NEWEST_FIRST;
-static const char sql_by_task[] = ROWS_BY("events_by_task") " AND e.task = ?4" NEWEST_FIRST;
-/* One candidate of a search; its owner is looked at here. */
+    SEQS("events_of_session") " AND session = ?3 ORDER BY seq DESC";
+static const char sql_by_task[] = SEQS("events_of_task") " AND task = ?4 ORDER BY seq DESC";
+
+/* One of them; its owner is looked at here. */
 static const char sql_candidate[] =
     EVENT_SELECT " FROM events e WHERE e.seq = ?6 AND e.owner = ?1 AND e.seq <= ?2" FILTERS;
 
-static const char *read_sql(const struct backend_query *query)
+static const char *seqs_sql(const struct backend_query *query)
 {
-    if (query->id.data != NULL) {
-        return sql_by_id;
-    }
     if (query->task.data != NULL) {
         return sql_by_task;
     }
@@ -343,22 +341,6 @@ static enum status collect_row(sqlite3_stmt *statement, const struct backend_que
     return STATUS_OK;
 }
 
-static enum status collect(struct database *database, sqlite3_stmt *statement,
-                           const struct backend_query *query, struct arena *arena,
-                           struct collection *collection, struct failure *reterr)
-{
-    int code = SQLITE_DONE;
-    bool is_enough = false;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && !is_enough && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        status = collect_row(statement, query, arena, collection, &is_enough, reterr);
-    }
-    if (status == STATUS_OK && !is_enough && code != SQLITE_DONE) {
-        status = database_status(database, reterr);
-    }
-    return status;
-}
-
 static int order_newest_first(const void *a, const void *b)
 {
     const struct event *first = a;
@@ -404,61 +386,23 @@ static void query_bind(sqlite3_stmt *statement, const struct backend_query *quer
     database_bind_text(statement, 5, query->event);
 }
 
-static enum status read_rows(struct database *database, const struct backend_query *query,
-                             int64_t owner, struct arena *arena, struct collection *collection,
-                             struct failure *reterr)
+static enum status read_one(struct database *database, const struct backend_query *query,
+                            int64_t owner, struct arena *arena, struct collection *collection,
+                            struct failure *reterr)
 {
     unsigned char id[event_blob_length];
-    sqlite3_stmt *statement = database_statement(database, read_sql(query));
+    bool is_enough = false;
+    sqlite3_stmt *statement = database_statement(database, sql_by_id);
     if (statement == NULL) {
         return database_status(database, reterr);
     }
-    if (query->id.data != NULL) {
-        (void)event_id_to_blob(query->id.data, id);
-        sqlite3_bind_int64(statement, 1, owner);
-        database_bind_blob(statement, 6, slice_make((const char *)id, sizeof(id)));
-    } else {
-        query_bind(statement, query, owner);
-    }
-    enum status status = collect(database, statement, query, arena, collection, reterr);
-    sqlite3_reset(statement);
-    return status;
-}
-
-/* ---- searching ---- */
-
-struct searching {
-    const struct backend_query *query;
-    int64_t owner;
-    struct words_cutter cutter;
-    struct words_wanted wanted;
-    struct word_search *search;
-};
-
-/* Takes candidate <seq>, if it is what it seems. */
-static enum status candidate_take(struct database *database, struct searching *searching,
-                                  int64_t seq, struct arena *arena, struct collection *collection,
-                                  bool *ret_is_enough, struct failure *reterr)
-{
-    sqlite3_stmt *statement = database_statement(database, sql_candidate);
-    if (statement == NULL) {
-        return database_status(database, reterr);
-    }
-    query_bind(statement, searching->query, searching->owner);
-    sqlite3_bind_int64(statement, 6, seq);
+    (void)event_id_to_blob(query->id.data, id);
+    sqlite3_bind_int64(statement, 1, owner);
+    database_bind_blob(statement, 6, slice_make((const char *)id, sizeof(id)));
     enum status status = STATUS_OK;
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
-        struct slice texts[event_long_texts_count];
-        for (int i = 0; i < event_long_texts_count; i++) {
-            texts[i] =
-                database_column_text(statement, event_select_columns - event_long_texts_count + i);
-        }
-        if (words_wanted_match(&searching->cutter, &searching->wanted, texts,
-                               event_long_texts_count)) {
-            status =
-                collect_row(statement, searching->query, arena, collection, ret_is_enough, reterr);
-        }
+        status = collect_row(statement, query, arena, collection, &is_enough, reterr);
     } else if (code != SQLITE_DONE) {
         status = database_status(database, reterr);
     }
@@ -466,17 +410,104 @@ static enum status candidate_take(struct database *database, struct searching *s
     return status;
 }
 
-static enum status search_candidates(struct database *database, struct searching *searching,
-                                     struct arena *arena, struct collection *collection,
-                                     struct failure *reterr)
+/* ---- many rows ---- */
+
+struct reading {
+    struct database *database;
+    const struct backend_query *query;
+    int64_t owner;
+    struct arena *arena;
+    struct collection collection;
+    bool is_enough;
+    /* a search's */
+    struct words_cutter cutter;
+    struct words_wanted wanted;
+    struct word_search *search;
+};
+
+static bool candidate_has_words(struct reading *reading, sqlite3_stmt *statement)
+{
+    struct slice texts[event_long_texts_count];
+    if (reading->wanted.count == 0) {
+        return true;
+    }
+    for (int i = 0; i < event_long_texts_count; i++) {
+        int column = event_select_columns - event_long_texts_count + i;
+        texts[i] = database_column_text(statement, column);
+    }
+    return words_wanted_match(&reading->cutter, &reading->wanted, texts, event_long_texts_count);
+}
+
+/* Takes row <seq>, if it is what is asked for. */
+static enum status candidate_take(struct reading *reading, int64_t seq, struct failure *reterr)
+{
+    sqlite3_stmt *statement = database_statement(reading->database, sql_candidate);
+    if (statement == NULL) {
+        return database_status(reading->database, reterr);
+    }
+    query_bind(statement, reading->query, reading->owner);
+    sqlite3_bind_int64(statement, 6, seq);
+    enum status status = STATUS_OK;
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW && candidate_has_words(reading, statement)) {
+        status = collect_row(statement, reading->query, reading->arena, &reading->collection,
+                             &reading->is_enough, reterr);
+    } else if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        status = database_status(reading->database, reterr);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* The next number of <statement>; below all when there is none. */
+static enum status seq_next(struct database *database, sqlite3_stmt *statement, int64_t *ret,
+                            struct failure *reterr)
+{
+    int code = sqlite3_step(statement);
+    *ret = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MIN;
+    return code == SQLITE_ROW || code == SQLITE_DONE ? STATUS_OK
+                                                     : database_status(database, reterr);
+}
+
+/* Both lists at once, the higher number first. */
+static enum status list_rows(struct reading *reading, struct failure *reterr)
+{
+    struct database *database = reading->database;
+    sqlite3_stmt *pending = database_statement(database, sql_pending);
+    sqlite3_stmt *listed = database_statement(database, seqs_sql(reading->query));
+    if (pending == NULL || listed == NULL) {
+        return database_status(database, reterr);
+    }
+    int64_t first = INT64_MIN;
+    int64_t second = INT64_MIN;
+    query_bind(pending, reading->query, reading->owner);
+    query_bind(listed, reading->query, reading->owner);
+    enum status status = seq_next(database, pending, &first, reterr);
+    if (status == STATUS_OK) {
+        status = seq_next(database, listed, &second, reterr);
+    }
+    while (status == STATUS_OK && !reading->is_enough &&
+           (first != INT64_MIN || second != INT64_MIN)) {
+        bool is_pending = first > second;
+        status = candidate_take(reading, is_pending ? first : second, reterr);
+        if (status == STATUS_OK && !reading->is_enough) {
+            status = seq_next(database, is_pending ? pending : listed,
+                              is_pending ? &first : &second, reterr);
+        }
+    }
+    sqlite3_reset(pending);
+    sqlite3_reset(listed);
+    return status;
+}
+
+static enum status search_rows(struct reading *reading, struct failure *reterr)
 {
     struct failure failure;
-    enum status status = word_search_begin(database, searching->owner, &searching->wanted,
-                                           seq_below(searching->query), &searching->search, reterr);
-    bool is_enough = false;
-    while (status == STATUS_OK && !is_enough) {
+    enum status status = word_search_begin(reading->database, reading->owner, &reading->wanted,
+                                           seq_below(reading->query), &reading->search, reterr);
+    while (status == STATUS_OK && !reading->is_enough) {
         int64_t seq = 0;
-        status = word_search_next(searching->search, &seq, &failure);
+        status = word_search_next(reading->search, &seq, &failure);
         if (status == STATUS_NOT_FOUND) {
             return STATUS_OK;
         }
@@ -484,34 +515,47 @@ static enum status search_candidates(struct database *database, struct searching
             failure_set(reterr, "%s", failure.text);
             return status;
         }
-        status = candidate_take(database, searching, seq, arena, collection, &is_enough, reterr);
+        status = candidate_take(reading, seq, reterr);
     }
     return status;
 }
 
-/* A search is several statements: of one snapshot, or a segment could be merged in between. */
-static enum status search_rows(struct database *database, const struct backend_query *query,
-                               int64_t owner, struct arena *arena, struct collection *collection,
-                               struct failure *reterr)
+static enum status search_words(struct reading *reading, struct failure *reterr)
 {
-    static const char sql_begin[] = "BEGIN";
-    static const char sql_end[] = "COMMIT";
-    struct searching searching = {.query = query, .owner = owner};
-    bool is_alone = sqlite3_get_autocommit(database_handle(database)) != 0;
-    enum status status = words_cutter_open(database, &searching.cutter, reterr);
+    enum status status = words_cutter_open(reading->database, &reading->cutter, reterr);
     if (status != STATUS_OK) {
         return status;
     }
-    status = words_wanted_make(&searching.cutter, query->words, &searching.wanted, reterr);
-    if (status == STATUS_OK && searching.wanted.count > 0 && is_alone) {
-        status = database_execute(database, sql_begin, reterr);
+    status = words_wanted_make(&reading->cutter, reading->query->words, &reading->wanted, reterr);
+    if (status == STATUS_OK && reading->wanted.count > 0) {
+        status = search_rows(reading, reterr);
     }
-    if (status == STATUS_OK && searching.wanted.count > 0) {
-        status = search_candidates(database, &searching, arena, collection, reterr);
+    word_search_end(reading->search);
+    words_wanted_clear(&reading->wanted);
+    words_cutter_close(&reading->cutter);
+    return status;
+}
+
+/* Many statements read one snapshot, or rows could be entered or merged in between. */
+static enum status read_rows(struct database *database, const struct backend_query *query,
+                             int64_t owner, struct arena *arena, struct event_page *ret,
+                             struct failure *reterr)
+{
+    static const char sql_begin[] = "BEGIN";
+    static const char sql_end[] = "COMMIT";
+    struct reading reading = {.database = database, .query = query, .owner = owner, .arena = arena};
+    bool is_alone = sqlite3_get_autocommit(database_handle(database)) != 0;
+    enum status status = is_alone ? database_execute(database, sql_begin, reterr) : STATUS_OK;
+    if (status == STATUS_OK && query->id.data != NULL) {
+        status = read_one(database, query, owner, arena, &reading.collection, reterr);
+    } else if (status == STATUS_OK) {
+        status = query->words.data != NULL ? search_words(&reading, reterr)
+                                           : list_rows(&reading, reterr);
     }
-    word_search_end(searching.search);
-    words_wanted_clear(&searching.wanted);
-    words_cutter_close(&searching.cutter);
+    if (status == STATUS_OK) {
+        status = page_make(&reading.collection, query->limit, arena, ret, reterr);
+    }
+    free(reading.collection.events);
     if (is_alone && sqlite3_get_autocommit(database_handle(database)) == 0) {
         enum status ended =
             database_execute(database, sql_end, status == STATUS_OK ? reterr : NULL);
@@ -539,22 +583,17 @@ enum status event_rows_read(struct database *database, const struct backend_quer
         failure_set(reterr, "%s", failure.text);
         return status;
     }
-    struct collection collection = {0};
-    status = query->id.data == NULL && query->words.data != NULL
-                 ? search_rows(database, query, owner, arena, &collection, reterr)
-                 : read_rows(database, query, owner, arena, &collection, reterr);
-    if (status == STATUS_OK) {
-        status = page_make(&collection, query->limit, arena, ret, reterr);
-    }
-    free(collection.events);
-    return status;
+    return read_rows(database, query, owner, arena, ret, reterr);
 }
 
 /* ---- deleting ---- */
 
 #define ERASE_SELECT "SELECT seq, owner, " EVENT_LONG_TEXTS " FROM events WHERE "
 
-static const char sql_oldest_of_owner[] = ERASE_SELECT "owner = ?1 ORDER BY seq LIMIT 1";
+#define OLDEST_OF_OWNER                                                                            \
+    "(SELECT min(seq) FROM (SELECT min(seq) AS seq FROM events_of_owner WHERE owner = ?1"          \
+    " UNION ALL SELECT min(seq) FROM events_pending WHERE owner = ?1))"
+static const char sql_oldest_of_owner[] = ERASE_SELECT "seq = " OLDEST_OF_OWNER;
 static const char sql_of_id[] = ERASE_SELECT "owner = ?1 AND id = ?2";
 static const char sql_oldest[] = ERASE_SELECT "seq < ?1 ORDER BY seq LIMIT 1";
 
@@ -636,7 +675,7 @@ static enum status erase_one(struct database *database, int64_t owner,
 static enum status erase_oldest(struct database *database, int64_t owner, uint64_t limit,
                                 uint64_t *ret_erased, struct failure *reterr)
 {
-    static const char sql[] = "SELECT seq FROM events WHERE owner = ?1 ORDER BY seq LIMIT 1";
+    static const char sql[] = "SELECT ifnull(" OLDEST_OF_OWNER ", ?2)";
     uint64_t erased = 0;
     enum status status =
         rows_remove(database, sql_oldest_of_owner, owner, NULL, NULL, limit, &erased, reterr);
@@ -647,10 +686,12 @@ static enum status erase_oldest(struct database *database, int64_t owner, uint64
     if (statement == NULL) {
         return database_status(database, reterr);
     }
+    int64_t least = 0;
     sqlite3_bind_int64(statement, 1, owner);
-    int code = sqlite3_step(statement);
-    int64_t least = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    sqlite3_bind_int64(statement, 2, INT64_MAX);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        least = sqlite3_column_int64(statement, 0);
+    } else {
         status = database_status(database, reterr);
     }
     sqlite3_reset(statement);

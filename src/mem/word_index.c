@@ -2,9 +2,10 @@
  *
  * word_index.c - pending rows, segments, merges, removal; word_search.c searches.
  *
- * Tables: words_pending(owner, seq, bytes); words_segments, one row for each, its seqs as numbers
- * of 8 bytes, the lower byte first; words_parts, its postings (word_postings.h). `weight` of a
- * segment is what work it makes: its postings, and 64 for each row. */
+ * Tables: events_pending(owner, seq, bytes); events_of_*(owner, ..., seq); words_segments, one row
+ * for each, its seqs as numbers of 8 bytes, the lower byte first; words_parts, its postings
+ * (word_postings.h). `weight` of a segment is what work it makes: its postings, and 64 for each
+ * row. */
 #include "mem/word_index.h"
 
 #include "mem/event_columns.h"
@@ -335,7 +336,7 @@ static enum status level_tend(struct database *database, int64_t owner, int leve
 enum status word_index_add(struct database *database, int64_t owner, int64_t seq, size_t bytes,
                            struct failure *reterr)
 {
-    static const char sql[] = "INSERT INTO words_pending(owner, seq, bytes) VALUES(?1, ?2, ?3)";
+    static const char sql[] = "INSERT INTO events_pending(owner, seq, bytes) VALUES(?1, ?2, ?3)";
     sqlite3_stmt *statement = database_statement(database, sql);
     if (statement != NULL) {
         sqlite3_bind_int64(statement, 1, owner);
@@ -348,7 +349,7 @@ enum status word_index_add(struct database *database, int64_t owner, int64_t seq
 enum status word_index_drop(struct database *database, int64_t owner, int64_t seq, bool *ret_was,
                             struct failure *reterr)
 {
-    static const char sql[] = "DELETE FROM words_pending WHERE owner = ?1 AND seq = ?2";
+    static const char sql[] = "DELETE FROM events_pending WHERE owner = ?1 AND seq = ?2";
     enum status status = run_with(database, sql, owner, seq, reterr);
     if (status == STATUS_OK) {
         *ret_was = sqlite3_changes(database_handle(database)) > 0;
@@ -359,7 +360,7 @@ enum status word_index_drop(struct database *database, int64_t owner, int64_t se
 static enum status pending_total(struct database *database, int64_t owner, int64_t *ret_rows,
                                  int64_t *ret_bytes, struct failure *reterr)
 {
-    static const char sql[] = "SELECT count(*), total(bytes) FROM words_pending WHERE owner = ?1";
+    static const char sql[] = "SELECT count(*), total(bytes) FROM events_pending WHERE owner = ?1";
     sqlite3_stmt *statement = database_statement(database, sql);
     if (statement == NULL) {
         return database_status(database, reterr);
@@ -379,7 +380,7 @@ static enum status pending_load(struct database *database, struct words_cutter *
                                 struct segment *segment, struct failure *reterr)
 {
     static const char sql[] = "SELECT e.seq, " EVENT_LONG_TEXTS
-                              " FROM words_pending p CROSS JOIN events e ON e.seq = p.seq"
+                              " FROM events_pending p CROSS JOIN events e ON e.seq = p.seq"
                               " WHERE p.owner = ?1 ORDER BY p.seq LIMIT ?2";
     sqlite3_stmt *statement = database_statement(database, sql);
     if (statement == NULL) {
@@ -404,11 +405,36 @@ static enum status pending_load(struct database *database, struct words_cutter *
     return status;
 }
 
-/* Makes a segment of what is pending, or of a part of it when it is much. */
+/* Enters the owner's pending rows up to <most> into the tables by which rows are listed. */
+static enum status pending_list(struct database *database, int64_t owner, int64_t most,
+                                struct failure *reterr)
+{
+#define PENDING                                                                                    \
+    " FROM events_pending p CROSS JOIN events e ON e.seq = p.seq"                                  \
+    " WHERE p.owner = ?1 AND p.seq <= ?2"
+    static const char *const sql[] = {
+        "INSERT INTO events_of_owner(owner, seq) SELECT p.owner, p.seq FROM events_pending p"
+        " WHERE p.owner = ?1 AND p.seq <= ?2 ORDER BY p.seq",
+        "INSERT INTO events_of_session(owner, session, seq) SELECT p.owner, e.session, "
+        "p.seq" PENDING " AND e.session IS NOT NULL",
+        "INSERT INTO events_of_task(owner, task, seq) SELECT p.owner, e.task, p.seq" PENDING
+        " AND e.task IS NOT NULL",
+        "INSERT INTO events_of_kind(owner, event, seq) SELECT p.owner, e.event, p.seq" PENDING
+        " AND e.event <> 'exchange'",
+        "DELETE FROM events_pending WHERE owner = ?1 AND seq <= ?2",
+    };
+#undef PENDING
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof(sql) / sizeof(*sql) && status == STATUS_OK; i++) {
+        status = run_with(database, sql[i], owner, most, reterr);
+    }
+    return status;
+}
+
+/* Enters what is pending, or a part of it when it is much, and makes a segment of its words. */
 static enum status pending_settle(struct database *database, struct words_cutter *cutter,
                                   int64_t owner, struct failure *reterr)
 {
-    static const char sql[] = "DELETE FROM words_pending WHERE owner = ?1 AND seq <= ?2";
     struct segment segment;
     segment_init(&segment, owner, 1);
     enum status status = pending_load(database, cutter, &segment, reterr);
@@ -416,8 +442,8 @@ static enum status pending_settle(struct database *database, struct words_cutter
         status = segment_store(database, &segment, reterr);
     }
     if (status == STATUS_OK) {
-        int64_t taken = segment.rows == 0 ? INT64_MAX : segment.seq_most; /* none is left over */
-        status = run_with(database, sql, owner, taken, reterr);
+        int64_t most = segment.rows == 0 ? INT64_MAX : segment.seq_most; /* none is left over */
+        status = pending_list(database, owner, most, reterr);
     }
     segment_clear(&segment);
     return status;

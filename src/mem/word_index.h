@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * word_index.h - the full text of the events table: for each owner, which words are in which rows.
+ * word_index.h - the indexes of the events table: for each owner, which rows there are, and which
+ * words are in them.
  *
- * A new row is only noted as pending: a search reads the few pending rows of its owner themselves.
- * When they are some tens, their words become a segment of the owner's, in the same transaction;
- * when there are some segments of a size, they are merged into one of the next size, so that a row
- * is written three times and no more, and an owner with a million rows has some 150 segments.
- * Nothing runs in the background, nothing has to be caught up after a crash.
+ * A new row is only noted as pending: whoever reads looks at the few pending rows of the owner,
+ * too. When they are some tens, in the same transaction, they are entered into the tables by which
+ * rows are listed, and their words become a segment: many owners that write in turns would
+ * otherwise touch pages of their own with each row. When there are some segments of a size, they
+ * are merged into one of the next size, so that a row is written three times and no more, and an
+ * owner with a million rows has some 150 segments. Nothing runs in the background, nothing has to
+ * be caught up after a crash.
  *
  * A segment keeps numbers of words (words.h), not words: what it finds are candidates, and the
  * caller looks into the row. Rows that are not there any more do no harm in it. The thread of the

@@ -88,7 +88,7 @@ static int64_t heap_pop(struct word_search *search)
 
 static enum status pending_take(struct word_search *search, int64_t owner, struct failure *reterr)
 {
-    static const char sql[] = "SELECT seq FROM words_pending WHERE owner = ?1 AND seq <= ?2";
+    static const char sql[] = "SELECT seq FROM events_pending WHERE owner = ?1 AND seq <= ?2";
     sqlite3_stmt *statement = database_statement(search->database, sql);
     if (statement == NULL) {
         return database_status(search->database, reterr);

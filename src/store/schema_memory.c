@@ -5,8 +5,8 @@
  *
  * `seq` of an event is its time: microseconds, shifted by ten bits of its id, so that the order of
  * rows is the order of reading and no index needs the time (mem/event_rows.h). In the outbox it
- * counts arrivals. words_pending, words_segments and words_parts are the full text of events
- * (mem/word_index.h): numbers of words, not the words again. */
+ * counts arrivals. events_pending and events_of_* say which rows are whose, words_segments and
+ * words_parts which words are in them (mem/word_index.h): numbers of words, not the words again. */
 #include "store/schema.h"
 
 extern const char schema_memory[];
@@ -48,14 +48,25 @@ const char schema_memory[] =
     " UNIQUE(issuer, subject));"
     "CREATE TABLE events(seq INTEGER PRIMARY KEY," EVENT_TABLE_COLUMNS ");"
     "CREATE UNIQUE INDEX events_by_id ON events(id);"
-    /* seq stands at the end of each index by itself */
-    "CREATE INDEX events_by_owner ON events(owner);"
-    "CREATE INDEX events_by_session ON events(owner, session) WHERE session IS NOT NULL;"
-    "CREATE INDEX events_by_task ON events(owner, task) WHERE task IS NOT NULL;"
-    "CREATE INDEX events_by_kind ON events(owner, event) WHERE event <> 'exchange';"
-    /* rows of events whose words are in no segment yet */
-    "CREATE TABLE words_pending(owner INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    /* rows that are in none of the tables below yet, some tens for each owner: so that a new row
+     * touches no page of its owner's in each of them */
+    "CREATE TABLE events_pending(owner INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL, PRIMARY KEY(owner, seq)) WITHOUT ROWID;"
+    "CREATE TABLE events_of_owner(owner INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY(owner, seq)) WITHOUT ROWID;"
+    "CREATE TABLE events_of_session(owner INTEGER NOT NULL, session TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY(owner, session, seq)) WITHOUT ROWID;"
+    "CREATE TABLE events_of_task(owner INTEGER NOT NULL, task TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY(owner, task, seq)) WITHOUT ROWID;"
+    "CREATE TABLE events_of_kind(owner INTEGER NOT NULL, event TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY(owner, event, seq)) WITHOUT ROWID;"
+    "CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN"
+    " DELETE FROM events_of_owner WHERE owner = old.owner AND seq = old.seq;"
+    " DELETE FROM events_of_session"
+    "  WHERE owner = old.owner AND session = old.session AND seq = old.seq;"
+    " DELETE FROM events_of_task WHERE owner = old.owner AND task = old.task AND seq = old.seq;"
+    " DELETE FROM events_of_kind WHERE owner = old.owner AND event = old.event AND seq = old.seq;"
+    " END;"
     "CREATE TABLE words_segments(id INTEGER PRIMARY KEY,"
     " owner INTEGER NOT NULL,"
     " level INTEGER NOT NULL,"

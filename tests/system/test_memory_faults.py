@@ -42,7 +42,7 @@ def wait_health(gateway, status):
 def database_is_sound(data):
     with sqlite3.connect(data / "store.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        unindexed = "SELECT count(*) FROM words_pending WHERE seq NOT IN (SELECT seq FROM events)"
+        unindexed = "SELECT count(*) FROM events_pending WHERE seq NOT IN (SELECT seq FROM events)"
         assert connection.execute(unindexed).fetchall() == [(0,)]
     connection.close()
 

@@ -377,7 +377,7 @@ static void erased_rows_are_gone_from_words_too(void **state)
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(statement, 0), 1); /* alice's name is gone */
     sqlite3_reset(statement);
-    static const char sql_words[] = "SELECT count(*) FROM words_pending";
+    static const char sql_words[] = "SELECT count(*) FROM events_pending";
     statement = database_statement(rows.database, sql_words);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(statement, 0), 1); /* bob's */

@@ -75,7 +75,7 @@ static void candidates_fall_across_segments(void **state)
 {
     struct index index;
     index_begin(&index, "all");
-    static const char sql[] = "SELECT count(*) FROM words_pending";
+    static const char sql[] = "SELECT count(*) FROM events_pending";
     sqlite3_stmt *statement = database_statement(index.rows.database, sql);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_in_range(sqlite3_column_int(statement, 0), 1, word_index_pending_rows - 1);
