@@ -18,8 +18,8 @@ enum {
     hash_bytes = 32,
     encoded_bytes = BASE64URL_ENCODED_SIZE(32), /* of the public key, and of its thumbprint */
     id_bytes = 16,
-    claims_bytes_max = 8192,
-    subject_bytes_max = 1024, /* what verify_oidc.c accepts */
+    claims_bytes_max = 64 * 1024,
+    subject_bytes_max = 4096, /* a user as X-Attach-User carries it */
 };
 
 struct mint {

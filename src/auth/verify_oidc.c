@@ -66,7 +66,7 @@ static bool issuer_find(const struct trust *trust, struct slice claimed, size_t 
     return is_found;
 }
 
-static enum deny_reason subject_read(struct json_value sub, struct arena *arena,
+static enum deny_reason subject_read(struct json_value sub, size_t bytes_max, struct arena *arena,
                                      struct slice *ret_subject)
 {
     if (sub.kind == JSON_ABSENT) {
@@ -81,7 +81,7 @@ static enum deny_reason subject_read(struct json_value sub, struct arena *arena,
     if (ret_subject->length == 0) {
         return DENY_SUBJECT_MALFORMED;
     }
-    return ret_subject->length <= subject_bytes_max ? DENY_UNDECIDED : DENY_SUBJECT_TOO_LONG;
+    return ret_subject->length <= bytes_max ? DENY_UNDECIDED : DENY_SUBJECT_TOO_LONG;
 }
 
 static bool is_plain(unsigned char byte)
@@ -178,7 +178,9 @@ static enum deny_reason claims_check(const struct trust *trust, const struct unv
         reason = DENY_NOT_ACCESS_TOKEN; /* RFC 8417 2.2 */
     }
     if (reason == DENY_UNDECIDED) {
-        reason = subject_read(claims[claim_sub], arena, &out->identity.subject);
+        size_t bytes_max = issuer->proof == IDENTITY_DELEGATED ? (size_t)user_bytes_max
+                                                               : (size_t)subject_bytes_max;
+        reason = subject_read(claims[claim_sub], bytes_max, arena, &out->identity.subject);
     }
     if (reason == DENY_UNDECIDED && issuer->proof == IDENTITY_DELEGATED) {
         return delegated_read(token->claims, arena, &out->identity);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * answer_a2a.c - the original's two routes, /a2a/tasks/send and /a2a/tasks/status/{id}, and one to
- * cancel. The A2A protocol is answer_a2a_protocol.c; the tasks are the same. Owning worker only. */
+ * cancel. The A2A protocol is answer_a2a_rpc.c and answer_a2a_rest.c; the tasks are the same.
+ * Owning worker only. */
 #include "a2a/wire.h"
 #include "base/json.h"
 #include "gateway/a2a_errand.h"

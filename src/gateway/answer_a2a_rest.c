@@ -78,10 +78,6 @@ static bool a2a_rest_params(const struct a2a_rest_row *row, struct slice id, str
     bool by_id = row->operation == OPERATION_GET || row->operation == OPERATION_CANCEL ||
                  row->operation == OPERATION_SUBSCRIBE;
     struct slice inner = slice_trim(body);
-    if (id.length == 0) {
-        buffer_append(text, body);
-        return !text->failed;
-    }
     buffer_append_string(text, by_id ? "{\"id\":\"" : "{\"taskId\":\"");
     buffer_append(text, id);
     buffer_append_byte(text, '"');
@@ -115,10 +111,10 @@ static enum a2a_outcome a2a_rest_body(struct request *request, const struct a2a_
 {
     struct json_value params = {.kind = JSON_ABSENT};
     struct buffer text;
-    struct slice kept = {0};
+    struct slice kept = buffer_slice(&request->body); /* without an id, read where it lies */
     buffer_init(&text, request->body.length + 2 * target_bytes_max);
-    bool made = a2a_rest_params(row, id, config, buffer_slice(&request->body), &text) &&
-                arena_copy(&request->arena, buffer_slice(&text), &kept);
+    bool made = id.length == 0 || (a2a_rest_params(row, id, config, kept, &text) &&
+                                   arena_copy(&request->arena, buffer_slice(&text), &kept));
     buffer_clear(&text);
     if (!made) {
         failure_set(failure, "the request is too long");

@@ -2,6 +2,7 @@
  *
  * answer_metrics.c - GET /metrics of the admin listener: the counters of all workers added up. Runs
  * on the first worker, reads the others' atomics. */
+#include "a2a/a2a.h"
 #include "base/log_writer.h"
 #include "gateway/answer.h"
 #include "gateway/request.h"
@@ -36,6 +37,28 @@ static void answer_metrics_note_store(struct metrics *metrics, const struct proc
     metric_set(metrics, METRIC_store_queue_bytes, store_queue_bytes(process->store));
 }
 
+static void answer_metrics_note_tasks(struct metrics *metrics, const struct process *process)
+{
+    const struct a2a_counters *tasks = a2a_counters(process->a2a);
+    const struct {
+        enum metric metric;
+        const atomic_uint_fast64_t *value;
+    } rows[] = {
+        {METRIC_tasks_created, &tasks->tasks_created},
+        {METRIC_tasks_done, &tasks->tasks_done},
+        {METRIC_tasks_failed, &tasks->tasks_failed},
+        {METRIC_tasks_canceled, &tasks->tasks_canceled},
+        {METRIC_tasks_running, &tasks->tasks_running},
+        {METRIC_tasks_queued, &tasks->tasks_queued},
+        {METRIC_pushes_sent, &tasks->pushes_sent},
+        {METRIC_pushes_failed, &tasks->pushes_failed},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        metric_set(metrics, rows[i].metric,
+                   atomic_load_explicit(rows[i].value, memory_order_relaxed));
+    }
+}
+
 /* What is counted elsewhere goes into this worker's set, and so into the sum, just before it is
  * read. */
 static void answer_metrics_note_process(struct gateway *gateway)
@@ -50,6 +73,9 @@ static void answer_metrics_note_process(struct gateway *gateway)
     metric_set(&gateway->metrics, METRIC_log_lines_dropped, log_writer_dropped());
     if (process->store != NULL) {
         answer_metrics_note_store(&gateway->metrics, process);
+    }
+    if (process->a2a != NULL) {
+        answer_metrics_note_tasks(&gateway->metrics, process);
     }
 }
 

@@ -193,15 +193,15 @@ static enum status control_mint(void *context, const struct a2a_delegation *dele
                                 struct buffer *token, struct failure *reterr)
 {
     const struct process *process = ((struct control *)context)->process;
-    struct slice names[mint_actors_max];
+    struct slice names[mint_actors_max + 1]; /* one more, so that a longer chain is refused */
     struct json_value actors;
     struct json_value actor;
     struct arena arena;
     size_t count = 0;
-    arena_init(&arena, (size_t)mint_actors_max * 1024);
+    arena_init(&arena, (size_t)(mint_actors_max + 1) * 1024);
     if (json_parse(delegation->actors, JSON_DUPLICATES_UNCHECKED, &actors, reterr) == STATUS_OK) {
         struct json_walk walk = json_walk_begin(actors);
-        while (count < mint_actors_max && json_walk_next(&walk, NULL, &actor) &&
+        while (count <= mint_actors_max && json_walk_next(&walk, NULL, &actor) &&
                json_string(actor, &arena, &names[count]) == STATUS_OK) {
             count++;
         }
@@ -294,10 +294,11 @@ static void control_watch_store(uv_timer_t *timer)
     if (health != control->store_seen && health == STORE_FINE) {
         log_line(LOG_INFO, (struct slice){0}, "the store takes writes again");
     } else if (health != control->store_seen) {
+        struct failure why = {""};
+        store_last_failure(process->store, &why);
         log_line(LOG_ERROR, (struct slice){0}, "nothing can be stored in %.*s: %s",
                  SLICE_ARGS(process->data_directory),
-                 health == STORE_FULL ? "no room is left on the disk"
-                                      : "another gateway uses it, or the disk refuses");
+                 health == STORE_FULL ? "no room is left on the disk" : why.text);
     }
     if (refused != control->refused_seen && health == STORE_FINE) {
         log_line(LOG_WARN, (struct slice){0}, "%llu events were not kept",

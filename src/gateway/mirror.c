@@ -196,9 +196,16 @@ bool mirror_holds(struct request *request)
 
 /* ---- the end ---- */
 
+struct stored_errand {
+    struct errand errand;
+    enum status status;
+};
+
 static void mirror_stored(void *context, enum status status)
 {
-    errand_return(context);
+    struct stored_errand *stored = context;
+    stored->status = status;
+    errand_return(&stored->errand);
 }
 
 static enum step_result mirror_never_finishes(struct request *request, struct errand *errand)
@@ -219,8 +226,11 @@ bool mirror_keeps_last_byte(const struct request *request)
 bool mirror_finish(struct request *request)
 {
     if (request->errand_returned != NULL) {
-        request->errand_returned->release(request->errand_returned);
+        struct stored_errand *stored = (struct stored_errand *)request->errand_returned;
         request->errand_returned = NULL;
+        request->memory_lost =
+            stored->status != STATUS_OK && request->gateway->config->mem_required;
+        stored->errand.release(&stored->errand);
         return true;
     }
     if (request->errand != NULL) {
@@ -234,19 +244,19 @@ bool mirror_finish(struct request *request)
         return false;
     }
     struct capture *capture = request->capture;
-    struct errand *errand = NULL;
+    struct stored_errand *stored = NULL;
     request->capture = NULL;
     if (request->gateway->config->mem_ack == MEM_ACK_STORED) {
-        errand = calloc(1, sizeof(*errand));
+        stored = calloc(1, sizeof(*stored));
     }
-    if (errand == NULL) {
+    if (stored == NULL) {
         capture_end(capture, CAPTURE_COMPLETE, NULL, NULL);
         return true;
     }
-    errand->finish = mirror_never_finishes;
-    errand->release = mirror_release;
-    errand_begin(errand, request);
-    capture_end(capture, CAPTURE_COMPLETE, mirror_stored, errand);
+    stored->errand.finish = mirror_never_finishes;
+    stored->errand.release = mirror_release;
+    errand_begin(&stored->errand, request);
+    capture_end(capture, CAPTURE_COMPLETE, mirror_stored, stored);
     return false;
 }
 

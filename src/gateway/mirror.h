@@ -26,7 +26,8 @@ void mirror_flush(struct request *request);
 /* True: the engine must not be read on until memory has room; its reading is resumed by itself. */
 bool mirror_holds(struct request *request);
 
-/* The reply is whole. True: its end may be sent. False: memory is waited for; the request runs
+/* The reply is whole. True: its end may be sent, unless request->memory_lost says that what must be
+ * kept (MEM_REQUIRED, MEM_ACK=stored) could not be. False: memory is waited for; the request runs
  * again when it may. */
 bool mirror_finish(struct request *request) MUST_CHECK;
 

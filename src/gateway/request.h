@@ -107,6 +107,7 @@ struct request {
     struct slice mirror_pieces[mirror_pieces_max]; /* on their way to the client, not shown yet */
     size_t mirror_pieces_count;
     bool mirror_head_seen;
+    bool memory_lost; /* the exchange had to be kept, and could not be */
     bool awaits_room;
     struct request *room_next, *room_previous;
     bool last_byte_kept;

@@ -208,6 +208,11 @@ enum step_result step_relay_reply(struct request *request)
     if (!mirror_finish(request)) {
         return STEP_WAIT;
     }
+    if (request->memory_lost) { /* nobody may take it for answered */
+        request->reason = "memory_lost";
+        request->codec->reply_abort(request);
+        return STEP_NEXT;
+    }
     if (request->last_byte_kept) {
         request->codec->reply_body(request, slice_make(&request->last_byte, 1));
     }

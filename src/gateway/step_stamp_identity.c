@@ -62,8 +62,9 @@ enum step_result step_stamp_identity(struct request *request)
     if (field != NULL) {
         agent = field->value;
     }
-    if (!stamp_identity_named_session(request, &name) && request->identity.session.length > 0) {
-        request->session = request->identity.session; /* an agent goes on in its user's session */
+    if (request->identity.session.length > 0) {
+        /* An agent goes on in its user's session, whatever fields it sends or echoes. */
+        request->session = request->identity.session;
         return STEP_NEXT;
     }
     bool made = stamp_identity_named_session(request, &name)

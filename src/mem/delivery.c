@@ -87,13 +87,13 @@ static void sync_done(struct store_job *job, enum status status, const struct fa
 {
     struct sync_job *sync = (struct sync_job *)job;
     struct delivery *delivery = sync->delivery;
-    struct memory *memory = delivery->memory;
+    /* First: once the delivering thread goes on, it may end, and the bus with it. */
+    bus_store_done(delivery->memory, false);
     pthread_mutex_lock(&delivery->lock);
     delivery->sync_status = status;
     delivery->is_sync_done = true;
     pthread_cond_broadcast(&delivery->changed);
     pthread_mutex_unlock(&delivery->lock);
-    bus_store_done(memory, false); /* not <sync>: its owner goes on already */
 }
 
 static enum status sync_run(struct delivery *delivery, struct sync_job *sync, bool is_write)

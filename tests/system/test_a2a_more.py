@@ -546,3 +546,128 @@ def test_every_kind_of_user_can_be_acted_for(start_gateway, make_agent, issuer, 
     assert claims["sub"] == user and claims["act"] == {"sub": "second", "act": {"sub": "first"}}
     assert tasks.total() == 2
     assert Tasks(gateway, issuer.token("mallory")).total() == 0
+
+
+# ---- agents that take their time ----
+
+class SlowA2aAgent:
+    """Speaks A2A in either wire form; a task works until it is let go, and can be canceled."""
+
+    def __init__(self, make_agent, is_current):
+        self.names = ("SendMessage", "GetTask", "CancelTask") if is_current else (
+            "message/send", "tasks/get", "tasks/cancel")
+        self.is_current = is_current
+        self.state = "working"
+        self.agent = make_agent(self.answer)
+
+    def methods(self):
+        return [call.body["method"] for call in self.agent.calls]
+
+    def task(self):
+        states = {"working": "TASK_STATE_WORKING", "completed": "TASK_STATE_COMPLETED"}
+        artifact = {"artifactId": "a", "parts": [{"text": "slow but sure"}]}
+        if not self.is_current:
+            artifact["parts"][0]["kind"] = "text"
+        return {"kind": "task", "id": "theirs", "contextId": "context",
+                "status": {"state": states[self.state] if self.is_current else self.state},
+                **({"artifacts": [artifact]} if self.state == "completed" else {})}
+
+    def answer(self, call):
+        result = self.task()
+        if self.is_current and call.body["method"] == "SendMessage":
+            result = {"task": result}
+        call.reply({"jsonrpc": "2.0", "id": call.body["id"], "result": result})
+
+
+@pytest.fixture(params=["a2a", "a2a=1.0"])
+def slow_a2a_agent(request, make_agent):
+    agent = SlowA2aAgent(make_agent, request.param == "a2a=1.0")
+    agent.entry = f"slow={agent.agent.url};{request.param}"
+    return agent
+
+
+def test_an_agent_that_works_on_is_asked_again(start_gateway, slow_a2a_agent, alice):
+    send, get, _ = slow_a2a_agent.names
+    tasks = Tasks(start_gateway(A2A_AGENTS=slow_a2a_agent.entry), alice)
+    task = tasks.send(input={"messages": [{"role": "user", "content": "hello"}]}, target="slow")
+    wait_until(lambda: slow_a2a_agent.methods().count(get) >= 2, "the agent to be asked again")
+    assert tasks.state(task) == "in_progress"
+    slow_a2a_agent.state = "completed"
+    assert "slow but sure" in json.dumps(tasks.wait(task)["result"])
+    assert slow_a2a_agent.methods().count(send) == 1
+    assert slow_a2a_agent.agent.calls[1].body["params"]["id"] == "theirs"
+
+
+def test_an_agent_that_works_on_is_told_of_the_cancel(start_gateway, slow_a2a_agent, alice):
+    _, get, cancel = slow_a2a_agent.names
+    tasks = Tasks(start_gateway(A2A_AGENTS=slow_a2a_agent.entry), alice)
+    task = tasks.send(input={"messages": []}, target="slow")
+    wait_until(lambda: get in slow_a2a_agent.methods(), "the agent to be asked again")
+    assert tasks.cancel(task) == 200
+    wait_until(lambda: cancel in slow_a2a_agent.methods(), "the agent to be told")
+    assert tasks.status(task)["result"] == {"detail": "canceled"}
+
+
+def test_an_agent_that_works_for_ever_is_given_up(start_gateway, slow_a2a_agent, alice):
+    cancel = slow_a2a_agent.names[2]
+    tasks = Tasks(start_gateway(A2A_AGENTS=slow_a2a_agent.entry, A2A_TASK_TIMEOUT="1s"), alice)
+    assert "in time" in tasks.wait(tasks.send(target="slow"))["result"]["detail"]
+    wait_until(lambda: cancel in slow_a2a_agent.methods(), "the agent to be told")
+
+
+# ---- nonsense from targets ----
+
+@pytest.mark.parametrize("body, state", [
+    (b'{"a":"\xff"}', "error"), (b'"\\ud800"', "error"), (b"NaN", "error"), (b"{} x", "error"),
+    (b"\xef\xbb\xbf{}", "error"), (b"[" * 5000 + b"]" * 5000, "error"), (b'{"a":"\x00"}', "error"),
+    (b"5", "done"), (b"null", "done"), (b'{"message":{"content":5}}', "done"),
+    (b'{"choices":[{"message":{"content":null}}]}', "done")], ids=range(11))
+def test_answers_of_every_kind(start_gateway, make_agent, alice, body, state):
+    """A good JSON value is the result as it is, anything else an error; either way what we say is JSON, on every face."""
+    agent = make_agent(lambda call: call.reply(body))
+    tasks = Tasks(start_gateway(A2A_AGENTS=f"odd={agent.url}"), alice)
+    status = tasks.wait(tasks.send(target="odd"))
+    assert status["state"] == state
+    if state == "done":
+        assert status["result"] == json.loads(body)
+    task = tasks.rpc("SendMessage", message("odd"), "/a2a/agents/odd")["result"]["task"]
+    assert task["status"]["state"] == ("TASK_STATE_COMPLETED" if state == "done" else "TASK_STATE_FAILED")
+    assert bool(task.get("artifacts")) == (state == "done")
+
+
+def test_a_page_of_large_results_is_cut_short(start_gateway, make_agent, alice):
+    """What does not fit comes with the next page, and none is left out."""
+    agent = make_agent(lambda call: call.reply({"n": call.body["n"], "text": "x" * (3 * 1024 * 1024)}))
+    tasks = Tasks(start_gateway(A2A_AGENTS=f"large={agent.url}"), alice)
+    sent = [tasks.send(input={"n": number}, target="large") for number in range(15)]
+    wait_until(lambda: tasks.total(status="TASK_STATE_COMPLETED") == 15, "all to be done", 20)
+    found, sizes, query = [], [], {"pageSize": 20, "includeArtifacts": True}
+    while True:
+        reply = tasks.ask("POST", "/a2a", {"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": query},
+                          {"A2A-Version": "1.0"})
+        result = reply.json()["result"]
+        sizes.append(len(reply.body))
+        found += [task["id"] for task in result["tasks"]]
+        assert all(task["artifacts"] for task in result["tasks"])
+        if not result["nextPageToken"]:
+            break
+        query["pageToken"] = result["nextPageToken"]
+    assert sorted(found) == sorted(sent) and len(sizes) > 1 and max(sizes) < 48 * 1024 * 1024
+
+
+def test_one_cancel_counts(start_gateway, make_agent, gate, alice):
+    """Many cancel the same tasks, running and queued: each is canceled once, and the places are free again."""
+    agent = make_agent(lambda call: call.reply({}) if call.body.get("quick") else gate.wait(30))
+    gateway = start_gateway(A2A_AGENTS=f"slow={agent.url}", A2A_CONCURRENT_MAX="4")
+    tasks = Tasks(gateway, alice)
+    sent = [tasks.send(target="slow") for _ in range(30)]
+    wait_until(lambda: len(agent.calls) == 4, "four to run")
+
+    def cancel(_):
+        client = Tasks(gateway, alice)
+        return [client.cancel(task) for task in sent]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(zip(*pool.map(cancel, range(4))))
+    assert all(sorted(statuses) == [200, 409, 409, 409] for statuses in answers)
+    assert tasks.wait(tasks.send(input={"quick": True}, target="slow"))["state"] == "done"
+    assert tasks.total(status="TASK_STATE_CANCELED") == 30

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
-import { patienceMs } from '../../peers/harness/wait.mjs';
+import { patienceMs, waitUntil } from '../../peers/harness/wait.mjs';
 import { chromium } from './packages.mjs';
 import { repository } from './scene.mjs';
 
@@ -80,6 +80,11 @@ export class DemoPage {
 
   hop(path) {
     return `#hops > li[data-hop="${path}"]`;
+  }
+
+  /** Waits until the list of memory has exactly <count> rows. */
+  async remembers(count) {
+    await waitUntil(async () => (await this.$('#rows > li').count()) === count, `${count} rows of memory`);
   }
 
   async screenshot(name) {
