@@ -17,3 +17,15 @@ const struct a2a_outcome_row *a2a_outcome_row(enum a2a_outcome outcome)
     assert(outcome < A2A_OUTCOME_COUNT);
     return &rows[outcome];
 }
+
+bool a2a_outcome_is_inner(enum a2a_outcome outcome)
+{
+    return outcome == A2A_BUSY || outcome == A2A_UNAVAILABLE || outcome == A2A_DISK_FULL ||
+           outcome == A2A_INTERNAL;
+}
+
+const char *a2a_outcome_text(enum a2a_outcome outcome, const char *precise)
+{
+    bool is_shown = precise != NULL && precise[0] != '\0' && !a2a_outcome_is_inner(outcome);
+    return is_shown ? precise : a2a_outcome_row(outcome)->text;
+}

@@ -5,6 +5,7 @@
 #include "a2a/targets.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { targets_arena_bytes_max = 8 * 1024 * 1024 };
@@ -12,6 +13,7 @@ enum { targets_arena_bytes_max = 8 * 1024 * 1024 };
 struct pattern {
     struct url url;
     struct slice path; /* "/" when none is written; of a prefix without its "*" */
+    struct slice origin; /* scheme://host:port in one spelling: what tokens name as the actor */
     bool is_prefix;
     enum address_policy address_policy;
 };
@@ -105,9 +107,13 @@ static enum status url_read(struct slice text, struct url *ret, struct failure *
 
 /* ---- the lists ---- */
 
+/* An entry with an '@' may hold a password: no message shows it. */
 static enum status entry_refuse(struct failure *reterr, const char *option, struct slice entry,
                                 const char *why)
 {
+    if (slice_find(entry, '@') < entry.length) {
+        entry = SLICE("(not shown)");
+    }
     int length = entry.length < 100 ? (int)entry.length : 100;
     failure_set(reterr, "%s: \"%.*s\": %s", option, length, entry.data, why);
     return STATUS_INVALID;
@@ -186,6 +192,31 @@ static enum status agent_read(struct targets *targets, struct slice entry, struc
     return STATUS_OK;
 }
 
+/* Who is called by a pattern, as a token's chain names it: short, and without what a path may
+ * tell. */
+static enum status pattern_name(struct targets *targets, struct pattern *pattern,
+                                struct failure *reterr)
+{
+    char text[targets_actor_bytes_max + 1];
+    const struct url *url = &pattern->url;
+    int length = snprintf(text, sizeof(text), "%s://%s%.*s%s:%u", url->is_https ? "https" : "http",
+                          url->host_is_ipv6 ? "[" : "", SLICE_ARGS(url->host),
+                          url->host_is_ipv6 ? "]" : "", url->port);
+    if (length < 0 || (size_t)length >= sizeof(text)) {
+        failure_set(reterr, "scheme, host and port have more than %d bytes",
+                    (int)targets_actor_bytes_max);
+        return STATUS_INVALID;
+    }
+    for (int i = 0; i < length; i++) {
+        text[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + ('a' - 'A')) : text[i];
+    }
+    if (!arena_copy(&targets->arena, slice_make(text, (size_t)length), &pattern->origin)) {
+        failure_set(reterr, "no memory");
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
 static enum status pattern_read(struct targets *targets, struct slice entry, struct failure *reterr)
 {
     struct pattern pattern = {0};
@@ -195,7 +226,8 @@ static enum status pattern_read(struct targets *targets, struct slice entry, str
         pattern.is_prefix = true;
         text.length--;
     }
-    if (url_read(text, &pattern.url, &why) != STATUS_OK) {
+    if (url_read(text, &pattern.url, &why) != STATUS_OK ||
+        pattern_name(targets, &pattern, &why) != STATUS_OK) {
         return entry_refuse(reterr, "A2A_TARGETS", entry, why.text);
     }
     if (pattern.url.query.length > 0 || slice_find(text, '*') < text.length) {
@@ -413,7 +445,7 @@ static enum status choose_url(const struct targets *targets, const struct url *u
             }
             *ret = (struct task_target){
                 .kind = TASK_TARGET_URL,
-                .name = copy,
+                .name = pattern->origin,
                 .url = copy,
                 .address_policy = pattern->address_policy,
             };

@@ -19,6 +19,7 @@ enum {
     targets_workflows_max = 1024,
     targets_name_bytes_max = 64,
     targets_url_bytes_max = 2048,
+    targets_actor_bytes_max = 128, /* of a name in a token's chain, as auth/ takes it */
 };
 
 enum task_target_kind {
@@ -38,7 +39,8 @@ enum task_target_protocol {
 struct task_target {
     enum task_target_kind kind;
     enum task_target_protocol protocol;
-    struct slice name; /* an agent's or a workflow's; the URL for TASK_TARGET_URL; "engine" */
+    struct slice name; /* an agent's or a workflow's; "engine"; scheme://host:port for
+                          TASK_TARGET_URL, since paths may be longer than a token's chain takes */
     struct slice url;  /* with a NUL behind it; empty for a workflow */
     bool is_idempotent;
     enum address_policy address_policy; /* of the connect; link-local is never fine */

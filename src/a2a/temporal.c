@@ -156,11 +156,13 @@ static void call_expire(struct temporal_handle *call)
 {
     struct failure what;
     if (call->failing) {
-        failure_set(&what, "%sTemporal at %s %s", call->cancel_wanted ? "canceled, but " : "",
-                    call->temporal->settings.address,
+        failure_set(&what, "%sTemporal %s", call->cancel_wanted ? "canceled, but " : "",
                     call->answered ? "does not serve" : "cannot be reached");
+        /* What the network says names addresses of the inside; the text goes to the client. */
+        log_line(LOG_DEBUG, (struct slice){0}, "%s at %s: %s", what.text,
+                 call->temporal->settings.address, call->failure.text);
         call_end_saying(call, call->cancel_wanted ? TEMPORAL_CANCELED : TEMPORAL_UNREACHABLE,
-                        what.text, call->failure.text);
+                        what.text, call->answered ? call->failure.text : "");
     } else if (call->cancel_wanted) {
         call_end_saying(call, TEMPORAL_CANCELED,
                         "workflow was asked to cancel and has not ended yet", "");

@@ -19,7 +19,8 @@ enum {
     encoded_bytes = BASE64URL_ENCODED_SIZE(32), /* of the public key, and of its thumbprint */
     id_bytes = 16,
     claims_bytes_max = 64 * 1024,
-    subject_bytes_max = 4096, /* a user as X-Attach-User carries it */
+    subject_bytes_max = 1024, /* of local mode: what verify_oidc.c accepts */
+    user_bytes_max = 4096,    /* of a delegated token: a user as X-Attach-User carries it */
 };
 
 struct mint {
@@ -227,7 +228,9 @@ enum status mint_append_delegated(const struct mint *mint, const struct mint_del
                                   int64_t now_s, int64_t lifetime_s, struct buffer *buffer,
                                   struct failure *reterr)
 {
-    if (!is_sound(what->subject, subject_bytes_max, "user", reterr) ||
+    size_t bytes_max =
+        what->owner_subject.length > 0 ? (size_t)user_bytes_max : (size_t)subject_bytes_max;
+    if (!is_sound(what->subject, bytes_max, "user", reterr) ||
         !is_sound(what->issuer, subject_bytes_max, "issuer", reterr) ||
         !is_sound(what->audience, subject_bytes_max, "audience", reterr) ||
         !actors_are_sound(what, reterr)) {

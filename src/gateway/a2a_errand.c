@@ -3,6 +3,7 @@
  * a2a_errand.c - see a2a_errand.h. */
 #include "gateway/a2a_errand.h"
 
+#include "base/log.h"
 #include "gateway/answer.h"
 
 #include <stdlib.h>
@@ -141,6 +142,14 @@ enum step_result a2a_errand_drop(struct a2a_call *take_call)
 {
     a2a_errand_release(take_call->context);
     return STEP_ANSWER;
+}
+
+void a2a_errand_log(const struct request *request, const struct a2a_call *call)
+{
+    if (a2a_outcome_is_inner(call->job.outcome) && call->job.failure.text[0] != '\0') {
+        log_line(LOG_WARN, request->request_id, "a question about tasks was refused: %s",
+                 call->job.failure.text);
+    }
 }
 
 /* ---- streams ---- */

@@ -20,6 +20,9 @@ enum step_result a2a_errand_send(struct request *request, struct a2a_call *take_
 /* STEP_ANSWER: what is wrong was answered. */
 enum step_result a2a_errand_drop(struct a2a_call *take_call);
 
+/* Logs what the store said, where the client is told less than that. */
+void a2a_errand_log(const struct request *request, const struct a2a_call *call);
+
 /* ---- streams ---- */
 
 struct a2a_stream;

@@ -37,6 +37,7 @@ enum step_result a2a_face_refuse(struct request *request, const struct a2a_face 
 {
     const struct a2a_outcome_row *row = a2a_outcome_row(outcome);
     struct buffer body;
+    text = a2a_outcome_text(outcome, text);
     request->reason = "task_refused";
     buffer_init(&body, 64 * 1024);
     if (face->is_rpc) {
@@ -112,6 +113,7 @@ static enum step_result a2a_face_answered(struct request *request, struct a2a_ca
     const struct a2a_face *face = request->answer_state;
     struct buffer text;
     if (call->job.outcome != A2A_OK) {
+        a2a_errand_log(request, call);
         return a2a_face_refuse(request, face, call->job.outcome, call->job.failure.text);
     }
     buffer_init(&text, wire_bytes_max);
@@ -168,6 +170,7 @@ static enum step_result a2a_face_streams(struct request *request, struct a2a_cal
 {
     const struct a2a_face *face = request->a2a_face;
     if (call->job.outcome != A2A_OK) {
+        a2a_errand_log(request, call);
         return a2a_face_refuse(request, face, call->job.outcome, call->job.failure.text);
     }
     if (call->was_over) { /* this message was sent before, and is answered */

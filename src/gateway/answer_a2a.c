@@ -13,8 +13,9 @@ static const struct slice a2a_json = SLICE("application/json");
 static enum step_result a2a_refuse(struct request *request, const struct a2a_call *call)
 {
     const struct a2a_outcome_row *row = a2a_outcome_row(call->job.outcome);
-    const char *text = call->job.failure.text[0] != '\0' ? call->job.failure.text : row->text;
-    answer_detail(request, row->status, "task_refused", "%s", text);
+    a2a_errand_log(request, call);
+    answer_detail(request, row->status, "task_refused", "%s",
+                  a2a_outcome_text(call->job.outcome, call->job.failure.text));
     return STEP_ANSWER;
 }
 

@@ -250,6 +250,8 @@ bool mirror_finish(struct request *request)
         stored = calloc(1, sizeof(*stored));
     }
     if (stored == NULL) {
+        request->memory_lost = request->gateway->config->mem_ack == MEM_ACK_STORED &&
+                               request->gateway->config->mem_required; /* nobody could say so */
         capture_end(capture, CAPTURE_COMPLETE, NULL, NULL);
         return true;
     }
