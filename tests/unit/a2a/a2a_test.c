@@ -39,6 +39,7 @@ struct scene {
     size_t events_count;
     char remembered[16][128];
     size_t remembered_count;
+    unsigned stamps;
     char minted[256];
 };
 
@@ -57,9 +58,17 @@ static enum status mint(void *context, const struct a2a_delegation *delegation,
     return STATUS_OK;
 }
 
-static void remember(void *context, const struct event *event)
+static void stamp(void *context, struct event *event)
 {
     struct scene *scene = context;
+    snprintf(event->id, sizeof(event->id), "%036u", ++scene->stamps);
+    event->timestamp_us = 1;
+}
+
+static void remember(void *context, const struct event *event, struct a2a_remembering *remembering)
+{
+    struct scene *scene = context;
+    a2a_remembered(remembering, true);
     if (scene->remembered_count < 16) {
         snprintf(scene->remembered[scene->remembered_count++], 128, "%.*s %.*s %.*s %.60s",
                  SLICE_ARGS(event->event), SLICE_ARGS(event->user), SLICE_ARGS(event->state),
@@ -142,6 +151,7 @@ static void a2a_begin(struct scene *scene)
         .fetcher = scene->fetcher,
         .mint = mint,
         .remember = remember,
+        .stamp = stamp,
         .context = scene,
     };
     struct failure failure = {""};
@@ -420,7 +430,7 @@ static void cancel_stops_the_call_and_tells_watchers(void **state)
     join->watch = &second;
     a2a_call_set_task(join, id);
     assert_int_equal(outcome_of(ask(scene, join)), A2A_OK);
-    a2a_unwatch(scene->a2a, second.id);
+    a2a_unwatch(scene->a2a, second.id, a2a_leave_create());
     run_until(scene, has_final_event);
     struct a2a_call *cancel = call_make(scene, A2A_CANCEL);
     a2a_call_set_task(cancel, id);
@@ -738,8 +748,8 @@ static void a_client_that_leaves_is_not_waited_for(void **state)
             uv_run(&scene->loop, UV_RUN_NOWAIT);
             usleep(5000);
         }
-        a2a_unwatch(scene->a2a, id);
-        a2a_unwatch(scene->a2a, id); /* again: no effect */
+        a2a_unwatch(scene->a2a, id, a2a_leave_create());
+        a2a_unwatch(scene->a2a, id, a2a_leave_create()); /* again: no effect */
         run_until(scene, has_one_answer);
         struct a2a_call *call = scene->answers[0];
         scene->answers_count = 0;

@@ -252,6 +252,25 @@ static void agents_are_found_by_name(void **state)
     scene_close(&scene);
 }
 
+/* A token's chain takes 128 bytes of a name; a URL may have 2048. */
+static void a_url_is_named_by_its_origin(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const patterns[] = {"https://Tools.test/a/*", "http://[fd00::1]:8200/x",
+                                           NULL};
+    char url[512] = "https://tools.TEST/a/";
+    struct scene scene;
+    scene_set(&scene, none, patterns);
+    assert_int_equal(targets_create(&scene.config, &scene.targets, NULL), STATUS_OK);
+    memset(url + strlen(url), 'x', 300);
+    struct task_target target = choose(&scene, NULL, url);
+    assert_true(slice_equals(target.name, SLICE("https://tools.test:443")));
+    assert_string_equal(target.url.data, url);
+    target = choose(&scene, NULL, "http://[FD00:0::1]:8200/x");
+    assert_true(slice_equals(target.name, SLICE("http://[fd00::1]:8200")));
+    scene_close(&scene);
+}
+
 static void the_chat_route_follows_the_engine(void **state)
 {
     struct scene scene;
@@ -265,6 +284,10 @@ static void the_chat_route_follows_the_engine(void **state)
     assert_int_equal(choose(&scene, NULL, "https://engine.test:8000").kind, TASK_TARGET_ENGINE);
     scene_close(&scene);
 }
+
+/* Too long for a token's chain of agents. */
+#define TEN "abcdefghi."
+#define LONG_HOST TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "test"
 
 static void bad_entries_are_named(void **state)
 {
@@ -287,6 +310,10 @@ static void bad_entries_are_named(void **state)
         {NULL, "http://*.test/", "A2A_TARGETS"},
         {NULL, "http://x.test/a*", "A2A_TARGETS"},
         {NULL, "*", "A2A_TARGETS: \"*\""},
+        {"a=http://user:secret@x.test/", NULL, "A2A_AGENTS: \"(not shown)\": "},
+        {"user:secret@x.test", NULL, "A2A_AGENTS: \"(not shown)\": "},
+        {NULL, "http://user:secret@x.test/", "A2A_TARGETS: \"(not shown)\": "},
+        {NULL, "http://" LONG_HOST "/", "more than 128 bytes"},
         {NULL, "http://169.254.169.254/*", "never called"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -332,6 +359,7 @@ int main(void)
         cmocka_unit_test(every_url_is_decided),
         cmocka_unit_test(the_address_policy_goes_with_the_list),
         cmocka_unit_test(agents_are_found_by_name),
+        cmocka_unit_test(a_url_is_named_by_its_origin),
         cmocka_unit_test(the_chat_route_follows_the_engine),
         cmocka_unit_test(bad_entries_are_named),
         cmocka_unit_test(names_are_given_once_and_lists_have_ends),

@@ -361,6 +361,41 @@ static void a_waiting_task_takes_a_further_message(void **state)
     assert_int_equal(outcome_of(scene, continue_job(scene, "m3")), A2A_UNSUPPORTED);
 }
 
+/* Every message of a conversation is known again, not the last one alone. */
+static void no_message_of_a_task_is_forgotten(void **state)
+{
+    struct scene *scene = *state;
+    assert_int_equal(outcome_of(scene, create_job(scene, ann, 1, "m1")), A2A_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(move(scene, 1, TASK_INPUT_REQUIRED, NULL), A2A_OK);
+        assert_int_equal(outcome_of(scene, continue_job(scene, i == 0 ? "m2" : "m3")), A2A_OK);
+    }
+    for (unsigned i = 1; i <= 3; i++) {
+        char message[4];
+        snprintf(message, sizeof(message), "m%u", i);
+        struct task_job *job = create_job(scene, ann, 2, message);
+        assert_int_equal(run(scene, job), A2A_OK);
+        assert_true(job->was_there);
+        assert_string_equal(job->tasks[0].id, id_of(1));
+        task_job_free(job);
+    }
+    struct task_job *job = create_job(scene, ann, 2, "m1");
+    job->task.target_name = SLICE("coder");
+    assert_int_equal(run(scene, job), A2A_INVALID);
+    assert_string_equal(job->failure.text, "messageId: it was used for another target");
+    assert_false(job->was_there);
+    task_job_free(job);
+    assert_int_equal(move(scene, 1, TASK_WORKING, NULL), A2A_OK);
+    assert_int_equal(move(scene, 1, TASK_COMPLETED, "1"), A2A_OK);
+    job = job_make(scene, TASK_SWEEP, ann, "");
+    job->before_us = scene->now_us + 1;
+    assert_int_equal(outcome_of(scene, job), A2A_OK);
+    job = create_job(scene, ann, 2, "m2"); /* it went with its task */
+    assert_int_equal(run(scene, job), A2A_OK);
+    assert_false(job->was_there);
+    task_job_free(job);
+}
+
 static void a_conversation_has_an_end(void **state)
 {
     struct scene *scene = *state;
@@ -393,18 +428,30 @@ static void a_restart_leaves_nothing_working(void **state)
     for (unsigned i = 1; i <= 4; i++) {
         struct task_job *job = create_job(scene, ann, i, NULL);
         job->task.is_idempotent = i == 3;
+        job->has_push = i == 2;
+        job->push = (struct task_push){.id = SLICE("p"), .url = SLICE("https://hook.test/1")};
         assert_int_equal(outcome_of(scene, job), A2A_OK);
     }
     assert_int_equal(move(scene, 2, TASK_WORKING, NULL), A2A_OK);
     assert_int_equal(move(scene, 3, TASK_WORKING, NULL), A2A_OK);
     assert_int_equal(move(scene, 4, TASK_COMPLETED, "1"), A2A_OK);
     scene_reopen(scene);
-    struct task_job *job = job_make(scene, TASK_RECOVER, (struct task_owner){{NULL, 0}}, "");
-    assert_int_equal(run(scene, job), A2A_OK);
-    assert_int_equal(job->tasks_count, 3);
-    assert_false(job->has_more);
-    assert_true(slice_equals(job->tasks[1].detail, SLICE("interrupted")));
-    task_job_free(job);
+    const size_t counts[] = {1, 1, 1}; /* what is ended comes alone */
+    char behind[task_id_length + 1] = "";
+    for (size_t i = 0; i < 3; i++) {
+        struct task_job *job =
+            job_make(scene, TASK_RECOVER, (struct task_owner){{NULL, 0}}, behind);
+        assert_int_equal(run(scene, job), A2A_OK);
+        assert_int_equal(job->tasks_count, counts[i]);
+        assert_int_equal(job->has_more, i < 2);
+        snprintf(behind, sizeof(behind), "%s", job->tasks[0].id);
+        if (i == 1) {
+            assert_true(slice_equals(job->tasks[0].detail, SLICE("interrupted")));
+            assert_true(slice_equals(job->tasks[0].input, SLICE("{\"messages\":[]}")));
+            assert_int_equal(job->pushes_count, 1);
+        }
+        task_job_free(job);
+    }
     assert_int_equal(state_of(scene, 1), TASK_SUBMITTED);
     assert_int_equal(state_of(scene, 2), TASK_FAILED);
     assert_int_equal(state_of(scene, 3), TASK_SUBMITTED);
@@ -416,13 +463,17 @@ static void what_is_old_is_forgotten_in_small_steps(void **state)
     struct scene *scene = *state;
     const unsigned count = task_steps_max + 10;
     unsigned steps = 0;
+    unsigned ended = 0;
     for (unsigned i = 1; i <= count; i++) {
         struct task_job *job = create_job(scene, ann, i, NULL);
         job->limits.per_user_max = 1000;
         assert_int_equal(outcome_of(scene, job), A2A_OK);
         assert_int_equal(move(scene, i, TASK_COMPLETED, "1"), A2A_OK);
     }
-    create(scene, ann, 2000);
+    struct task_job *waits = create_job(scene, ann, 2000, NULL);
+    waits->has_push = true;
+    waits->push = (struct task_push){.id = SLICE("p"), .url = SLICE("https://hook.test/1")};
+    assert_int_equal(outcome_of(scene, waits), A2A_OK);
     assert_int_equal(move(scene, 2000, TASK_INPUT_REQUIRED, NULL), A2A_OK);
     int64_t before_us = scene->now_us + 1;
     create(scene, ann, 3000);
@@ -433,9 +484,17 @@ static void what_is_old_is_forgotten_in_small_steps(void **state)
         assert_int_equal(run(scene, job), A2A_OK);
         has_more = job->has_more;
         steps++;
+        if (job->tasks_count > 0) {
+            assert_string_equal(job->tasks[0].id, id_of(2000));
+            assert_true(slice_equals(job->tasks[0].detail, SLICE("no answer came")));
+            assert_true(job->tasks[0].input.length > 0);
+            assert_int_equal(job->pushes_count, 1);
+            ended++;
+        }
         task_job_free(job);
     }
     assert_int_equal(steps, 2);
+    assert_int_equal(ended, 1);
     assert_int_equal(list_count(scene, (struct task_query){0}), 2);
     assert_int_equal(state_of(scene, 2000), TASK_FAILED); /* nobody answered it */
     assert_int_equal(state_of(scene, 3000), TASK_SUBMITTED);
@@ -500,6 +559,7 @@ int main(void)
         WITH_SCENE(pages_cover_everything_once),
         WITH_SCENE(lists_are_filtered),
         WITH_SCENE(a_waiting_task_takes_a_further_message),
+        WITH_SCENE(no_message_of_a_task_is_forgotten),
         WITH_SCENE(a_conversation_has_an_end),
         WITH_SCENE(a_restart_leaves_nothing_working),
         WITH_SCENE(what_is_old_is_forgotten_in_small_steps),

@@ -379,10 +379,9 @@ static void free_address(char *ret_address, size_t size)
     close(listener);
 }
 
-static void a_server_that_is_away_is_named(void **state)
+static void a_server_that_is_away_is_told_without_its_address(void **state)
 {
     char address[64];
-    char expected[128];
     for (unsigned canceled = 0; canceled < 2; canceled++) {
         struct scene scene;
         memset(&scene, 0, sizeof(scene));
@@ -397,10 +396,9 @@ static void a_server_that_is_away_is_named(void **state)
         scene_run(&scene);
         assert_int_equal(scene.result.end,
                          canceled == 1 ? TEMPORAL_CANCELED : TEMPORAL_UNREACHABLE);
-        snprintf(expected, sizeof(expected),
-                 "%sTemporal at %s cannot be reached: ", canceled == 1 ? "canceled, but " : "",
-                 address);
-        assert_ptr_equal(strstr(scene.result.message, expected), scene.result.message);
+        assert_string_equal(scene.result.message, canceled == 1
+                                                      ? "canceled, but Temporal cannot be reached"
+                                                      : "Temporal cannot be reached");
         scene_close(&scene);
     }
 }
@@ -574,7 +572,7 @@ int main(void)
         cmocka_unit_test(a_workflow_that_does_not_stop_is_not_waited_for),
         cmocka_unit_test(what_was_never_started_is_canceled),
         cmocka_unit_test(the_workflow_may_be_faster_than_the_cancel),
-        cmocka_unit_test(a_server_that_is_away_is_named),
+        cmocka_unit_test(a_server_that_is_away_is_told_without_its_address),
         cmocka_unit_test(abandoned_calls_are_not_called_back),
         cmocka_unit_test(everything_may_be_freed_from_the_callback),
         cmocka_unit_test(calls_that_cannot_be_are_refused),

@@ -228,6 +228,27 @@ static void pages_and_webhooks(void **state)
     expect(&buffer, "[]");
 }
 
+/* a2a.proto had two L before 1.0; the clients of 0.3 know no other word. */
+static void canceled_is_spelled_as_each_form_has_it(void **state)
+{
+    static const char *const words[] = {
+        [WIRE_LEGACY] = "\"state\":\"canceled\"",
+        [WIRE_LEGACY_REST] = "\"state\":\"TASK_STATE_CANCELLED\"",
+        [WIRE_CURRENT] = "\"state\":\"TASK_STATE_CANCELED\"",
+    };
+    struct task task = sample();
+    struct wire_task_options bare = {0};
+    struct buffer buffer;
+    buffer_init(&buffer, 4096);
+    task.state = TASK_CANCELED;
+    task.result = (struct slice){NULL, 0};
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        wire_append_task(&buffer, (enum wire_form)i, &task, bare);
+        assert_true(has(&buffer, words[i]));
+        buffer_clear(&buffer);
+    }
+}
+
 static void errors_by_the_tables(void **state)
 {
     struct buffer buffer;
@@ -268,6 +289,7 @@ int main(void)
         cmocka_unit_test(events_of_a_stream),
         cmocka_unit_test(history_is_cut_from_the_front),
         cmocka_unit_test(pages_and_webhooks),
+        cmocka_unit_test(canceled_is_spelled_as_each_form_has_it),
         cmocka_unit_test(errors_by_the_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

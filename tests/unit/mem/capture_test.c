@@ -292,6 +292,135 @@ static void without_memory_nothing_is_captured(void **state)
     memory_close(scene.memory);
 }
 
+/* ---- requests that are long or come slowly ---- */
+
+static atomic_uint_fast64_t requests_read;
+
+static void counted_read_request(struct dialect_reader *reader, struct slice body, bool is_whole)
+{
+    plain_reader.read_request(reader, body, is_whole);
+    atomic_fetch_add(&requests_read, 1);
+}
+
+static void scene_begin_counting(struct scene *scene, uint64_t queue_bytes_max)
+{
+    static struct exchange_reader reader;
+    struct bus_settings settings = embedded;
+    reader = plain_reader;
+    reader.read_request = counted_read_request;
+    settings.queue_bytes_max = queue_bytes_max;
+    scene_begin(scene, settings, "off");
+    scene->memory->reader = &reader;
+    atomic_store(&requests_read, 0);
+}
+
+/* What the reading thread holds of requests, when it has read what it was given. */
+static size_t requests_held(struct scene *scene)
+{
+    await_empty_queue(scene);
+    assert_int_equal(scene_write(scene, "bob", "a letter behind all others", NULL), STATUS_OK);
+    await_empty_queue(scene);
+    return scene->memory->requests_bytes;
+}
+
+static void a_long_request_is_read_before_the_reply(void **state)
+{
+    enum { size = 300 * 1024 };
+    struct scene scene;
+    struct memory_job *job;
+    scene_begin_counting(&scene, 0);
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    uint64_t before = atomic_load(&ends);
+    struct capture *capture = begin(&scene, false);
+    feed(capture, capture_request, slice_make(text, size), 10000);
+    capture_request_end(capture);
+    scene_await(&requests_read, 1);
+    assert_int_equal(requests_held(&scene), 0);
+    capture_reply_head(capture, 200, SLICE("text/plain"), SLICE(""));
+    capture_reply(capture, SLICE("T"));
+    capture_end(capture, CAPTURE_COMPLETE, ended, NULL);
+    scene_await(&ends, before + 1);
+    assert_int_equal(atomic_load(&requests_read), 1);
+    const struct event *event = newest(&scene, &job);
+    assert_int_equal(event->prompt.length, 65536);
+    assert_true(slice_equals(event->completion, SLICE("T")));
+    memory_job_free(job);
+    free(text);
+    scene_end(&scene);
+}
+
+static void requests_that_are_not_whole_share_their_room(void **state)
+{
+    enum { size = 500 * 1024, count = 12, share = 4 * 65536 + 1024 * 1024 };
+    struct scene scene;
+    struct capture *captures[count];
+    scene_begin_counting(&scene, 2 * share);
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    uint64_t before = atomic_load(&ends);
+    for (size_t i = 0; i < count; i++) {
+        captures[i] = begin(&scene, false);
+        feed(captures[i], capture_request, slice_make(text, size), 10000);
+        assert_true(requests_held(&scene) <= 2 * share);
+    }
+    assert_true(atomic_load(&requests_read) > 0 && atomic_load(&requests_read) < count);
+    for (size_t i = 0; i < count; i++) {
+        capture_reply_head(captures[i], 200, SLICE("text/plain"), SLICE(""));
+        capture_end(captures[i], CAPTURE_COMPLETE, ended, NULL);
+    }
+    scene_await(&ends, before + count);
+    assert_int_equal(requests_held(&scene), 0);
+    assert_int_equal(scene_count(&scene, "alice", NULL), count);
+    free(text);
+    scene_end(&scene);
+}
+
+static void a_queue_that_is_overfull_cuts_requests(void **state)
+{
+    enum { size = 200 * 1024, held = 64 * 1024 * 1024 };
+    struct scene scene;
+    struct memory_job *job;
+    scene_begin(&scene, embedded, "off");
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    uint64_t before = atomic_load(&ends);
+    struct capture *capture = begin(&scene, false);
+    bus_hold(scene.memory, 2 * (size_t)held);
+    feed(capture, capture_request, slice_make(text, size), 10000);
+    bus_release(scene.memory, 2 * (size_t)held);
+    capture_end(capture, CAPTURE_COMPLETE, ended, NULL);
+    scene_await(&ends, before + 1);
+    const struct event *event = newest(&scene, &job);
+    assert_true(event->truncated && event->prompt.length > 0);
+    memory_job_free(job);
+    free(text);
+    scene_end(&scene);
+}
+
+static void redacted_text_is_not_longer_than_the_cap(void **state)
+{
+    enum { size = 65536 };
+    struct scene scene;
+    struct memory_job *job;
+    scene_begin(&scene, embedded, "on");
+    char *text = malloc(size);
+    assert_non_null(text);
+    for (size_t i = 0; i < size; i++) {
+        text[i] = "a@b.de "[i % 7];
+    }
+    exchange(&scene, slice_make(text, size), SLICE("c"), size);
+    const struct event *event = newest(&scene, &job);
+    assert_true(event->prompt.length <= size && event->prompt.length > size - 4);
+    assert_true(event->truncated);
+    memory_job_free(job);
+    free(text);
+    scene_end(&scene);
+}
+
 /* ---- many at once ---- */
 
 enum { threads_count = 4, exchanges_each = 300 };
@@ -414,6 +543,10 @@ int main(void)
         cmocka_unit_test(drop_counts_what_it_drops),
         cmocka_unit_test(refused_exchanges_are_counted),
         cmocka_unit_test(without_memory_nothing_is_captured),
+        cmocka_unit_test(a_long_request_is_read_before_the_reply),
+        cmocka_unit_test(requests_that_are_not_whole_share_their_room),
+        cmocka_unit_test(a_queue_that_is_overfull_cuts_requests),
+        cmocka_unit_test(redacted_text_is_not_longer_than_the_cap),
         cmocka_unit_test(nothing_is_lost_in_slow_mode),
         cmocka_unit_test(sums_are_exact_in_drop_mode),
         cmocka_unit_test(what_nobody_waits_for_goes_along),

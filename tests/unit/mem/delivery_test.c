@@ -251,6 +251,193 @@ static void closing_does_not_wait_for_the_remote(void **state)
     scene_end(&scene);
 }
 
+/* ---- questions and erasures that wait ---- */
+
+/* As the fake one, but that reading waits. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_held;
+    unsigned reads;
+} reading = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static enum status held_read(void *handle, const struct backend_query *query, struct arena *arena,
+                             struct event_page *ret, struct failure *reterr)
+{
+    pthread_mutex_lock(&reading.lock);
+    reading.reads++;
+    pthread_cond_broadcast(&reading.changed);
+    while (reading.is_held) {
+        pthread_cond_wait(&reading.changed, &reading.lock);
+    }
+    pthread_mutex_unlock(&reading.lock);
+    return backend_fake.read(handle, query, arena, ret, reterr);
+}
+
+static void reading_set(bool is_held)
+{
+    pthread_mutex_lock(&reading.lock);
+    reading.is_held = is_held;
+    reading.reads = is_held ? 0 : reading.reads;
+    pthread_cond_broadcast(&reading.changed);
+    pthread_mutex_unlock(&reading.lock);
+}
+
+static void await_reading(void)
+{
+    pthread_mutex_lock(&reading.lock);
+    while (reading.reads == 0) {
+        pthread_cond_wait(&reading.changed, &reading.lock);
+    }
+    pthread_mutex_unlock(&reading.lock);
+}
+
+static void scene_begin_held(struct scene *scene)
+{
+    static struct backend backend;
+    struct bus_settings settings = far;
+    backend = backend_fake;
+    backend.read = held_read;
+    settings.backend = &backend;
+    scene_begin(scene, settings, "on");
+    reading_set(true);
+}
+
+static atomic_uint_fast64_t answers[3];  /* OK, IO, AGAIN */
+static atomic_uint_fast64_t writes_seen; /* by the last of them */
+
+static void answer_counted(struct memory_job *job)
+{
+    size_t kind = job->status == STATUS_OK ? 0 : job->status == STATUS_IO ? 1 : 2;
+    assert_true(kind < 2 || job->status == STATUS_AGAIN);
+    pthread_mutex_lock(&remote.lock);
+    atomic_store(&writes_seen, remote.writes);
+    pthread_mutex_unlock(&remote.lock);
+    memory_job_free(job);
+    atomic_fetch_add(&answers[kind], 1);
+}
+
+static struct memory_job *ask(struct scene *scene, enum memory_action action)
+{
+    struct memory_job *job = memory_job_create(action, answer_counted, NULL);
+    assert_non_null(job);
+    job->query = rows_query("carol", 5);
+    memory_run(scene->memory, job);
+    return job;
+}
+
+static void answers_forget(void)
+{
+    for (size_t i = 0; i < 3; i++) {
+        atomic_store(&answers[i], 0);
+    }
+}
+
+static void what_waits_is_answered_when_it_must_hurry(void **state)
+{
+    struct scene scene;
+    scene_begin_held(&scene);
+    answers_forget();
+    set_held(true);
+    assert_int_equal(scene_write(&scene, "alice", "x", NULL), STATUS_OK);
+    await_writing();
+    for (unsigned i = 0; i < 5; i++) {
+        (void)ask(&scene, MEMORY_READ);
+        (void)ask(&scene, MEMORY_ERASE);
+    }
+    await_reading();
+    assert_int_equal(atomic_load(&answers[1]), 0);
+    memory_hurry(scene.memory); /* all but the one that is asked already */
+    scene_await(&answers[1], 9);
+    (void)ask(&scene, MEMORY_READ); /* and whoever comes later */
+    scene_await(&answers[1], 10);
+    assert_int_equal(atomic_load(&answers[0]), 0);
+    reading_set(false);
+    set_held(false);
+    scene_await(&answers[0], 1);
+    scene_end(&scene);
+}
+
+static void abandoned_questions_are_not_asked(void **state)
+{
+    struct scene scene;
+    scene_begin_held(&scene);
+    answers_forget();
+    (void)ask(&scene, MEMORY_READ);
+    await_reading();
+    for (unsigned i = 0; i < 5; i++) {
+        memory_job_abandon(ask(&scene, MEMORY_READ));
+    }
+    (void)ask(&scene, MEMORY_READ);
+    reading_set(false);
+    scene_await(&answers[0], 2);
+    scene_await(&answers[1], 5);
+    assert_int_equal(reading.reads, 2);
+    scene_end(&scene);
+}
+
+static void erasures_that_wait_have_a_cap(void **state)
+{
+    enum { more = 7 };
+    struct scene scene;
+    scene_begin(&scene, far, "on");
+    answers_forget();
+    set_held(true);
+    assert_int_equal(scene_write(&scene, "alice", "x", NULL), STATUS_OK);
+    await_writing();
+    for (unsigned i = 0; i < bus_remote_erasures_max + more; i++) {
+        (void)ask(&scene, MEMORY_ERASE);
+    }
+    scene_await(&answers[2], more);
+    set_held(false);
+    scene_await(&answers[0], bus_remote_erasures_max);
+    scene_end(&scene);
+}
+
+static void erasures_do_not_starve_the_outbox(void **state)
+{
+    enum { count = 50 };
+    struct scene scene;
+    scene_begin(&scene, far, "on");
+    answers_forget();
+    set_held(true);
+    assert_int_equal(scene_write(&scene, "alice", "x", NULL), STATUS_OK);
+    await_writing();
+    for (unsigned i = 0; i < count; i++) {
+        (void)ask(&scene, MEMORY_ERASE);
+    }
+    /* behind the erasures in the store, so that all of them wait at the remote by then */
+    assert_int_equal(scene_write(&scene, "alice", "y", NULL), STATUS_OK);
+    set_held(false);
+    scene_await(&answers[0], count);
+    assert_int_equal(atomic_load(&writes_seen), 2);
+    scene_end(&scene);
+}
+
+static void await_failing(struct scene *scene, bool is_failing, struct failure *ret)
+{
+    for (unsigned i = 0; i < 30000 && memory_delivery_failure(scene->memory, ret) != is_failing;
+         i++) {
+        usleep(1000);
+    }
+    assert_int_equal(memory_delivery_failure(scene->memory, ret), is_failing);
+}
+
+static void it_is_told_why_the_remote_fails(void **state)
+{
+    struct scene scene;
+    struct failure failure = {""};
+    scene_begin(&scene, far, "on");
+    assert_false(memory_delivery_failure(scene.memory, &failure));
+    set_status(STATUS_IO);
+    assert_int_equal(scene_write(&scene, "alice", "x", NULL), STATUS_OK);
+    await_failing(&scene, true, &failure);
+    assert_string_equal(failure.text, "the remote refuses");
+    set_status(STATUS_OK);
+    await_failing(&scene, false, &failure);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +449,11 @@ int main(void)
         cmocka_unit_test_setup(an_erasure_that_fails_says_so, reset),
         cmocka_unit_test_setup(the_outbox_has_a_cap, reset),
         cmocka_unit_test_setup(closing_does_not_wait_for_the_remote, reset),
+        cmocka_unit_test_setup(what_waits_is_answered_when_it_must_hurry, reset),
+        cmocka_unit_test_setup(abandoned_questions_are_not_asked, reset),
+        cmocka_unit_test_setup(erasures_that_wait_have_a_cap, reset),
+        cmocka_unit_test_setup(erasures_do_not_starve_the_outbox, reset),
+        cmocka_unit_test_setup(it_is_told_why_the_remote_fails, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

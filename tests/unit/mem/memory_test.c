@@ -95,6 +95,68 @@ static void secrets_are_not_stored(void **state)
     scene_end(&scene);
 }
 
+static void names_are_redacted_too(void **state)
+{
+    struct scene scene;
+    scene_begin(&scene, embedded, "on");
+    struct memory_job *job = memory_job_create(MEMORY_WRITE, NULL, NULL);
+    struct event event = rows_event(1, "alice", "text");
+    event.task = SLICE("write to x@y.example");
+    event.event = SLICE("mail x@y.example");
+    event.agent = SLICE("x@y.example");
+    event.run_id = SLICE("run of x@y.example");
+    job->events = &event;
+    job->events_count = 1;
+    scene_run(&scene, job);
+    assert_int_equal(job->status, STATUS_OK);
+    memory_job_free(job);
+    job = memory_job_create(MEMORY_READ, NULL, NULL);
+    job->query = rows_query("alice", 5);
+    scene_run(&scene, job);
+    assert_int_equal(job->page.count, 1);
+    const struct event *row = &job->page.events[0];
+    assert_true(slice_equals(row->task, SLICE("write to [redacted:email]")));
+    assert_true(slice_equals(row->event, SLICE("mail [redacted:email]")));
+    assert_true(slice_equals(row->agent, SLICE("[redacted:email]")));
+    assert_true(slice_equals(row->run_id, SLICE("run of [redacted:email]")));
+    memory_job_free(job);
+    scene_end(&scene);
+}
+
+/* A page has as many rows as its bytes allow, and one in any case. */
+static void pages_are_cut_before_they_are_too_long(void **state)
+{
+    static const size_t sizes[] = {1000, 3 * (size_t)backend_text_bytes_max,
+                                   backend_text_bytes_max / 2 + 1000,
+                                   backend_text_bytes_max / 2 + 1000, 1000};
+    static const size_t counts[] = {2, 1, 1, 1}; /* of the pages, from the newest row */
+    struct scene scene;
+    scene_begin(&scene, embedded, "off");
+    char *text = malloc(sizes[1] + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        memset(text, 'x', sizes[i]);
+        text[sizes[i]] = '\0';
+        assert_int_equal(scene_write(&scene, "alice", text, NULL), STATUS_OK);
+    }
+    struct backend_query query = rows_query("alice", 10);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        struct memory_job *job = memory_job_create(MEMORY_READ, NULL, NULL);
+        job->query = query;
+        scene_run(&scene, job);
+        assert_int_equal(job->status, STATUS_OK);
+        assert_int_equal(job->page.count, counts[i]);
+        assert_int_equal(job->page.has_more, i + 1 < sizeof(counts) / sizeof(*counts));
+        const struct event *last = &job->page.events[job->page.count - 1];
+        query.has_before = true;
+        query.before_us = last->timestamp_us;
+        memcpy(query.before_id, last->id, sizeof(last->id));
+        memory_job_free(job);
+    }
+    free(text);
+    scene_end(&scene);
+}
+
 static void all_of_an_owner_is_erased_in_steps(void **state)
 {
     enum { count = 3 * bus_erase_rows + 7 };
@@ -205,6 +267,41 @@ static void bad_settings_are_named(void **state)
     memory_close(NULL);
 }
 
+static void assert_refused(const struct config *config, const char *names, const char *hides)
+{
+    struct failure failure = {""};
+    assert_int_equal(memory_check(config, &failure), STATUS_INVALID);
+    if (strstr(failure.text, names) == NULL && strstr(failure.text, "build has no") == NULL) {
+        fail_msg("%s is not named: %s", names, failure.text);
+    }
+    assert_true(hides == NULL || strstr(failure.text, hides) == NULL);
+}
+
+static void options_are_checked(void **state)
+{
+    static const char *const urls[] = {"postgres ql:pw@@", "http://pw@host/", "host=h pw@@"};
+    struct failure failure = {""};
+    struct config config = {.mem_backend = MEM_BACKEND_SQLITE, .mem_redact = SLICE("on")};
+    assert_int_equal(memory_check(&config, &failure), STATUS_OK);
+    config.mem_redact = SLICE("(");
+    assert_refused(&config, "MEM_REDACT", NULL);
+    config.mem_redact = SLICE("off");
+    config.mem_backend = MEM_BACKEND_POSTGRES;
+    assert_refused(&config, "POSTGRES_URL", NULL);
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        config.postgres_url = slice_from_string(urls[i]);
+        assert_refused(&config, "POSTGRES_URL", "pw");
+    }
+    config.mem_backend = MEM_BACKEND_WEAVIATE;
+    config.weaviate_url = SLICE("nonsense");
+    assert_refused(&config, "WEAVIATE_URL", "nonsense");
+    config.weaviate_url = SLICE("http://localhost:6666");
+    assert_int_equal(memory_check(&config, &failure), STATUS_OK);
+    config.mem_backend = MEM_BACKEND_NONE;
+    config.weaviate_url = SLICE("");
+    assert_int_equal(memory_check(&config, &failure), STATUS_OK);
+}
+
 static atomic_uint_fast64_t notified;
 
 static void notify(struct memory_waiter *waiter)
@@ -242,12 +339,15 @@ int main(void)
         cmocka_unit_test(what_was_acknowledged_is_there),
         cmocka_unit_test(one_row_is_found_or_not_found),
         cmocka_unit_test(secrets_are_not_stored),
+        cmocka_unit_test(names_are_redacted_too),
+        cmocka_unit_test(pages_are_cut_before_they_are_too_long),
         cmocka_unit_test(all_of_an_owner_is_erased_in_steps),
         cmocka_unit_test(old_events_are_deleted_by_age),
         cmocka_unit_test(writes_are_all_or_nothing),
         cmocka_unit_test(questions_need_an_owner),
         cmocka_unit_test(without_a_backend_nothing_is_kept),
         cmocka_unit_test(bad_settings_are_named),
+        cmocka_unit_test(options_are_checked),
         cmocka_unit_test(room_comes_back_and_wakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
