@@ -10,6 +10,7 @@
 #include "a2a/dispatch.h"
 #include "a2a/followers.h"
 #include "a2a/push.h"
+#include "a2a/remember.h"
 #include "base/clock.h"
 
 #include <assert.h>
@@ -31,13 +32,16 @@ struct a2a {
     struct mailbox mailbox;
     struct errands errands;
     struct followers followers;
+    struct rememberer rememberer;
     struct a2a_counters counters;
     struct random_source random;
     atomic_uint_fast64_t watch_ids;
+    atomic_size_t room_left;
     uv_timer_t timer;                      /* recovering, then sweeping */
     char recovered_to[task_id_length + 1]; /* the last task that was looked at: those before it may
                                               run again, and must not be looked at again */
     bool is_recovered;
+    bool has_untold;       /* events that memory is to hear of at once */
     bool has_failed;       /* to recover, at least once */
     struct a2a_call *held; /* until all is recovered */
     struct a2a_call **held_last;
@@ -82,42 +86,7 @@ static void call_refuse(struct a2a_call *call, enum a2a_outcome outcome, const c
     call_answer(call);
 }
 
-/* ---- memory ---- */
-
-static void remember(struct a2a *a2a, const struct task *task, bool is_result)
-{
-    struct buffer detail;
-    if (a2a->settings.remember == NULL) {
-        return;
-    }
-    struct event event = {
-        .issuer = task->owner.issuer,
-        .subject = task->owner.subject,
-        .user = task->owner.user,
-        .session = task->session,
-        .event = is_result ? SLICE("task_result") : SLICE("task_sent"),
-        .task = slice_make(task->id, task_id_length),
-        .agent = task->target_name.length > 0 ? task->target_name : task->target_url,
-        .request_id = task->request_id,
-        .tokens_in = -1,
-        .tokens_out = -1,
-    };
-    buffer_init(&detail, task_detail_bytes_max * 8);
-    if (!is_result) {
-        event.payload = task->input;
-    } else {
-        event.state = slice_from_string(task_state_plain(task->state));
-        event.result = task->result;
-        if (task->result.length == 0) {
-            buffer_append_string(&detail, "{\"detail\":");
-            buffer_append_json_string(&detail, task->detail);
-            buffer_append_byte(&detail, '}');
-            event.result = detail.failed ? (struct slice){NULL, 0} : buffer_slice(&detail);
-        }
-    }
-    a2a->settings.remember(a2a->settings.context, &event);
-    buffer_clear(&detail);
-}
+/* ---- changes ---- */
 
 static void count_end(struct a2a *a2a, enum task_state state)
 {
@@ -137,7 +106,7 @@ static void task_changed(void *context, const struct task_job *job)
     const struct task *task = &job->tasks[0];
     if (task_is_over(task->state)) {
         count_end(a2a, task->state);
-        remember(a2a, task, true);
+        remember_tell(&a2a->rememberer, task, &job->event);
     }
     if (task_is_at_rest(task->state)) {
         push_send(a2a->pushes, task, job->pushes, job->pushes_count);
@@ -227,6 +196,9 @@ static void call_to_store(struct a2a_call *call, enum task_action action)
     call->job.action = action;
     call->job.done = call_returned;
     call->job.now_us = clock_wall_us();
+    if (action == TASK_CREATE || action == TASK_CONTINUE || action == TASK_CANCEL) {
+        remember_stamp(&a2a->settings, &call->job.event);
+    }
     errands_begin(&a2a->errands);
     if (!task_store_run(a2a->settings.store, &call->job)) {
         call_returned(&call->job);
@@ -322,7 +294,7 @@ static void send_stored(struct a2a_call *call)
     if (is_new) {
         atomic_fetch_add_explicit(&a2a->counters.tasks_created, job->action == TASK_CREATE ? 1 : 0,
                                   memory_order_relaxed);
-        remember(a2a, &job->tasks[0], false);
+        remember_tell(&a2a->rememberer, &job->tasks[0], &job->event);
     }
     if (is_new && !a2a->is_closing) {
         if (call->has_place) {
@@ -507,17 +479,30 @@ uint64_t a2a_run(struct a2a *a2a, struct a2a_call *take_call)
     return id;
 }
 
-struct unwatch {
-    struct letter letter;
-    uint64_t id;
-};
+/* A call that waits for the recovery, taken out of the others. */
+static struct a2a_call *held_take(struct a2a *a2a, uint64_t id)
+{
+    for (struct a2a_call **at = &a2a->held; *at != NULL; at = &(*at)->next) {
+        struct a2a_call *call = *at;
+        if (call->id == id) {
+            *at = call->next;
+            a2a->held_last = call->next == NULL ? at : a2a->held_last;
+            return call;
+        }
+    }
+    return NULL;
+}
 
 static void unwatch_received(void *receiver, struct letter *letter)
 {
     struct a2a *a2a = receiver;
-    struct unwatch *unwatch = (struct unwatch *)letter;
-    struct follower *follower = followers_find(&a2a->followers, unwatch->id);
-    free(unwatch);
+    struct a2a_leave *leave = (struct a2a_leave *)letter;
+    struct follower *follower = followers_find(&a2a->followers, leave->id);
+    struct a2a_call *held = follower == NULL ? held_take(a2a, leave->id) : NULL;
+    free(leave);
+    if (held != NULL) {
+        call_refuse(held, A2A_UNAVAILABLE, NULL);
+    }
     if (follower == NULL) {
         return;
     }
@@ -529,16 +514,19 @@ static void unwatch_received(void *receiver, struct letter *letter)
     }
 }
 
-void a2a_unwatch(struct a2a *a2a, uint64_t id)
+struct a2a_leave *a2a_leave_create(void)
 {
-    struct unwatch *unwatch = calloc(1, sizeof(*unwatch));
-    if (unwatch != NULL) {
-        unwatch->letter.deliver = unwatch_received;
-        unwatch->id = id;
-        bool is_posted = mailbox_post(&a2a->mailbox, &unwatch->letter);
-        assert(is_posted);
-        (void)is_posted;
-    }
+    return calloc(1, sizeof(struct a2a_leave));
+}
+
+void a2a_unwatch(struct a2a *a2a, uint64_t id, struct a2a_leave *take_leave)
+{
+    struct a2a_leave *leave = take_leave;
+    leave->letter.deliver = unwatch_received;
+    leave->id = id;
+    bool is_posted = mailbox_post(&a2a->mailbox, &leave->letter);
+    assert(is_posted);
+    (void)is_posted;
 }
 
 /* ---- recovering and sweeping ---- */
@@ -580,9 +568,8 @@ static void recover_stepped(struct errand *errand)
         memcpy(a2a->recovered_to, task->id, sizeof(task->id));
         if (task->state == TASK_SUBMITTED) {
             dispatch_enqueue(a2a->dispatch, task->id);
-        } else if (task->state == TASK_FAILED) {
-            count_end(a2a, task->state);
-            remember(a2a, task, true);
+        } else if (task->state == TASK_FAILED) { /* it comes alone */
+            task_changed(a2a, job);
         }
     }
     bool is_failed = job->outcome != A2A_OK;
@@ -612,6 +599,7 @@ static void recover_step(struct a2a *a2a)
     }
     memcpy(errand->job.task.id, a2a->recovered_to, sizeof(a2a->recovered_to));
     errand->job.now_us = clock_wall_us();
+    remember_stamp(&a2a->settings, &errand->job.event);
     errand_run(&a2a->errands, errand, recover_stepped, a2a);
 }
 
@@ -625,14 +613,21 @@ static uint64_t sweep_pause_ms(const struct a2a *a2a)
 static void swept(struct errand *errand)
 {
     struct a2a *a2a = errand->context;
-    bool has_more = errand->job.outcome == A2A_OK && errand->job.has_more;
+    const struct task_job *job = &errand->job;
+    bool has_more = job->outcome == A2A_OK && job->has_more;
+    if (job->outcome == A2A_OK && job->tasks_count > 0 && !a2a->is_closing) {
+        task_changed(a2a, job);
+    }
     errand_free(errand);
-    timer_set(a2a, has_more ? 0 : sweep_pause_ms(a2a));
+    timer_set(a2a, has_more || a2a->has_untold ? 0 : sweep_pause_ms(a2a));
 }
 
-static void sweep(struct a2a *a2a)
+/* Memory first: the events of a task go with it. */
+static void sweep(void *context, bool has_untold)
 {
-    struct errand *errand = errand_create(TASK_SWEEP, 4096);
+    struct a2a *a2a = context;
+    struct errand *errand = errand_create(TASK_SWEEP, a2a_call_bytes_max);
+    a2a->has_untold = has_untold;
     if (errand == NULL) {
         timer_set(a2a, sweep_pause_ms(a2a));
         return;
@@ -640,6 +635,7 @@ static void sweep(struct a2a *a2a)
     errand->job.now_us = clock_wall_us();
     errand->job.before_us =
         errand->job.now_us - (int64_t)(a2a->settings.config->a2a_task_ttl_ms * 1000);
+    remember_stamp(&a2a->settings, &errand->job.event);
     errand_run(&a2a->errands, errand, swept, a2a);
 }
 
@@ -647,7 +643,7 @@ static void timer_fired(uv_timer_t *timer)
 {
     struct a2a *a2a = timer->data;
     if (a2a->is_recovered) {
-        sweep(a2a);
+        remember_round(&a2a->rememberer, sweep, a2a);
     } else {
         recover_step(a2a);
     }
@@ -718,6 +714,9 @@ enum status a2a_open(const struct a2a_settings *settings, struct a2a **ret, stru
     }
     a2a->settings = *settings;
     a2a->held_last = &a2a->held;
+    a2a->rememberer = (struct rememberer){.settings = &a2a->settings, .errands = &a2a->errands};
+    size_t stream = a2a_stream_bytes_max(settings->config);
+    atomic_init(&a2a->room_left, stream > a2a_room_bytes_max ? stream : a2a_room_bytes_max);
     a2a->errands = (struct errands){
         .store = settings->store, .mailbox = &a2a->mailbox, .idle = errands_idle, .context = a2a};
     enum status status = targets_create(settings->config, &a2a->targets, reterr);
@@ -744,7 +743,7 @@ enum status a2a_open(const struct a2a_settings *settings, struct a2a **ret, stru
 
 void a2a_close(struct a2a *a2a, void (*closed)(void *context), void *context)
 {
-    a2a->is_closing = true;
+    a2a->is_closing = a2a->rememberer.is_closing = true;
     a2a->closed = closed;
     a2a->closed_context = context;
     held_release(a2a, true);
@@ -764,6 +763,29 @@ void a2a_free(struct a2a *a2a)
         targets_free(a2a->targets);
         free(a2a);
     }
+}
+
+size_t a2a_stream_bytes_max(const struct config *config)
+{
+    /* the result as an artifact and as it came, the input, the history, and some more */
+    enum { beside_bytes = 32 * 1024 * 1024 };
+    return 2 * (size_t)config->a2a_result_max_bytes + beside_bytes;
+}
+
+bool a2a_room_take(struct a2a *a2a, size_t bytes)
+{
+    size_t left = atomic_load(&a2a->room_left);
+    while (left >= bytes) {
+        if (atomic_compare_exchange_weak(&a2a->room_left, &left, left - bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void a2a_room_give(struct a2a *a2a, size_t bytes)
+{
+    atomic_fetch_add(&a2a->room_left, bytes);
 }
 
 const struct targets *a2a_targets(const struct a2a *a2a)

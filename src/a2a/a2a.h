@@ -19,6 +19,7 @@
 
 struct a2a;
 struct a2a_event;
+struct a2a_remembering;
 struct fetcher;
 struct follower;
 
@@ -43,15 +44,24 @@ struct a2a_settings {
     const struct config *config; /* all of the section "Agents", ENGINE_*, PUBLIC_URL */
     uv_loop_t *loop;
     struct store *store;
-    struct fetcher *fetcher; /* with room for a2a_concurrent_max + dispatch_pushes_max more */
+    struct fetcher *fetcher;  /* with room for a2a_concurrent_max + dispatch_pushes_max more */
+    size_t replies_bytes_max; /* 0: dispatch_replies_bytes_max */
     /* On the loop's thread. Appends a token that the gateway itself will accept. */
     enum status (*mint)(void *context, const struct a2a_delegation *delegation,
                         struct buffer *token, struct failure *reterr);
-    /* On the loop's thread. A task_sent or task_result event for memory; copied by the callee. Its
-     * id and time are not set. NULL: nobody remembers. */
-    void (*remember)(void *context, const struct event *event);
+    /* On the loop's thread. A task_sent or task_result event for memory; copied by the callee, who
+     * calls a2a_remembered once, on any thread. The same event may come again, under the same id,
+     * also after a restart. NULL: nobody remembers. */
+    void (*remember)(void *context, const struct event *event,
+                     struct a2a_remembering *take_remembering);
+    /* On the loop's thread. A fresh id and the time of now; goes with <remember>. */
+    void (*stamp)(void *context, struct event *event);
     void *context;
 };
+
+/* Any thread, also from inside <remember>. <is_kept>: memory has the event, or will never take it;
+ * else it is told again later. */
+void a2a_remembered(struct a2a_remembering *take_remembering, bool is_kept);
 
 /* ---- asking ---- */
 
@@ -119,10 +129,30 @@ void a2a_call_set_task(struct a2a_call *call, struct slice id);
 /* Takes the call. Returns what a2a_unwatch wants, for a call that waits or watches; else 0. */
 uint64_t a2a_run(struct a2a *a2a, struct a2a_call *take_call);
 
+/* Made before it is needed, so that leaving cannot fail. */
+struct a2a_leave {
+    struct letter letter;
+    uint64_t id;
+};
+/* NULL without memory. Freed with free(), unless it is used. */
+struct a2a_leave *a2a_leave_create(void);
+
 /* The client has left. A watch gets an event with is_over, and without a task, soon, unless one is
  * under way already. A call that waits is answered soon, with the task as it stands (was_over
- * false). */
-void a2a_unwatch(struct a2a *a2a, uint64_t id);
+ * false). A call that was not looked at yet, since the gateway has just started, is answered
+ * A2A_UNAVAILABLE, and nothing has happened. */
+void a2a_unwatch(struct a2a *a2a, uint64_t id, struct a2a_leave *take_leave);
+
+/* ---- room ---- */
+
+enum { a2a_room_bytes_max = 256 * 1024 * 1024 };
+
+/* Any thread. Takes part of what all streams together may hold for clients that do not read:
+ * a2a_room_bytes_max, or what a single stream may need when that is more. False: there is none. */
+bool a2a_room_take(struct a2a *a2a, size_t bytes) MUST_CHECK;
+void a2a_room_give(struct a2a *a2a, size_t bytes);
+/* What one stream may need. */
+size_t a2a_stream_bytes_max(const struct config *config);
 
 /* ---- the whole ---- */
 

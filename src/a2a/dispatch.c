@@ -6,6 +6,7 @@
 
 #include "a2a/call_fields.h"
 #include "a2a/outgoing.h"
+#include "a2a/remember.h"
 #include "base/clock.h"
 #include "http/fetch.h"
 
@@ -33,8 +34,9 @@ struct run {
     struct dispatch *dispatch;
     struct run *previous, *next;
     enum run_state state;
-    bool is_canceled; /* on disk; what still comes back is dropped */
-    size_t bytes;     /* counted in dispatch->bytes */
+    bool is_canceled;   /* on disk; what still comes back is dropped */
+    size_t bytes;       /* counted in dispatch->bytes */
+    size_t reply_bytes; /* of them: what came back; counted in dispatch->reply_bytes */
     struct arena arena;
     struct task task;
     struct task_target target;
@@ -58,6 +60,7 @@ struct dispatch {
     struct run *runs;
     size_t runs_count; /* reserved places included */
     size_t bytes;
+    size_t reply_bytes;
     struct queued *first;
     struct queued **last;
     size_t queued_count;
@@ -150,6 +153,7 @@ static void run_free(struct run *run)
     }
     dispatch->runs_count--;
     dispatch->bytes -= run->bytes;
+    dispatch->reply_bytes -= run->reply_bytes;
     arena_clear(&run->arena);
     free(run);
     if (dispatch->is_ending) {
@@ -225,7 +229,24 @@ static void run_store(struct run *run)
     memcpy(errand->job.task.id, run->task.id, sizeof(run->task.id));
     errand->job.with_pushes = true;
     errand->job.now_us = clock_wall_us();
+    remember_stamp(run->dispatch->settings.a2a, &errand->job.event);
     errand_run(run->dispatch->settings.errands, errand, run_stored, run);
+}
+
+/* Counts what is kept until it is stored, which a full disk may delay. False: it is too much. */
+static bool run_count_reply(struct run *run, size_t bytes)
+{
+    struct dispatch *dispatch = run->dispatch;
+    size_t most = dispatch->settings.a2a->replies_bytes_max;
+    most = most > 0 ? most : dispatch_replies_bytes_max;
+    if (dispatch->reply_bytes > 0 && dispatch->reply_bytes + bytes > most) {
+        return false;
+    }
+    run->reply_bytes += bytes;
+    run->bytes += bytes;
+    dispatch->reply_bytes += bytes;
+    dispatch->bytes += bytes;
+    return true;
 }
 
 static void run_end(struct run *run, const struct outgoing_reply *end)
@@ -235,6 +256,11 @@ static void run_end(struct run *run, const struct outgoing_reply *end)
     if (run->is_canceled) {
         run_free(run);
         return;
+    }
+    if (!run_count_reply(run, copy.result.length)) {
+        copy = (struct outgoing_reply){
+            .state = TASK_FAILED,
+            .detail = SLICE("too many answers wait for room on the disk of the gateway")};
     }
     for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) {
         if (slices[i]->length > 0 && !arena_copy(&run->arena, *slices[i], slices[i])) {

@@ -16,8 +16,13 @@
 #include "a2a/temporal.h"
 
 enum {
-    dispatch_bytes_max = 256 * 1024 * 1024, /* bodies of the tasks that run */
-    dispatch_store_retry_ms = 1000,         /* the store refused an end: again, until it is there */
+    dispatch_bytes_max = 256 * 1024 * 1024, /* bodies of the tasks that run, and answers that wait
+                                               to be stored: over it no further task starts */
+    dispatch_replies_bytes_max =
+        512 * 1024 * 1024,          /* answers that wait to be stored: over it a task
+                                       fails. Those on their way from a target are
+                                       A2A_CONCURRENT_MAX of A2A_RESULT_MAX at most */
+    dispatch_store_retry_ms = 1000, /* the store refused an end: again, until it is there */
 };
 
 struct dispatch;

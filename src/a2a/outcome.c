@@ -4,6 +4,7 @@
 #include "a2a/outcome.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 static const struct a2a_outcome_row rows[] = {
 #define OUTCOME(name, status, code, rest, state, reason, text)                                     \

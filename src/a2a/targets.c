@@ -12,7 +12,7 @@ enum { targets_arena_bytes_max = 8 * 1024 * 1024 };
 
 struct pattern {
     struct url url;
-    struct slice path; /* "/" when none is written; of a prefix without its "*" */
+    struct slice path;   /* "/" when none is written; of a prefix without its "*" */
     struct slice origin; /* scheme://host:port in one spelling: what tokens name as the actor */
     bool is_prefix;
     enum address_policy address_policy;

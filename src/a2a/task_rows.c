@@ -15,7 +15,20 @@ const char task_sql_insert[] =
     "?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)";
 const char task_sql_load[] = "SELECT " TASK_COLUMNS " FROM tasks WHERE id=?1";
 const char task_sql_by_message[] =
-    "SELECT " TASK_COLUMNS " FROM tasks WHERE issuer=?1 AND subject=?2 AND message_id=?3";
+    "SELECT " TASK_COLUMNS " FROM tasks WHERE id=(SELECT task_id FROM task_messages"
+    " WHERE issuer=?1 AND subject=?2 AND message_id=?3)";
+const char task_sql_message_add[] =
+    "INSERT INTO task_messages(issuer,subject,message_id,task_id) VALUES(?1,?2,?3,?4)";
+const char task_sql_event_add[] =
+    "INSERT INTO task_events(id,task_id,at_us,is_result) VALUES(?1,?2,?3,?4)";
+/* Before the input is another one. */
+const char task_sql_events_keep_payload[] =
+    "UPDATE task_events SET payload=(SELECT input FROM tasks WHERE id=?1)"
+    " WHERE task_id=?1 AND is_result=0 AND payload IS NULL";
+/* Ids rise with time. */
+const char task_sql_event_next[] = "SELECT id,task_id,at_us,is_result,payload FROM task_events"
+                                   " WHERE id>?1 AND at_us<?2 ORDER BY id LIMIT 1";
+const char task_sql_event_delete[] = "DELETE FROM task_events WHERE id=?1";
 const char task_sql_count_open[] =
     "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE issuer=?1 AND subject=?2 AND ended_us=0"
     " LIMIT ?3)";
@@ -43,10 +56,10 @@ const char task_sql_open[] =
 const char task_sql_sweep[] =
     "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE ended_us>0 AND ended_us<?1"
     " LIMIT ?2) AND ?3>0";
-/* 1: TASK_FAILED; 2, 3: waiting for the client */
+/* Waiting for the client: one, without what may be large. */
 const char task_sql_give_up[] =
-    "UPDATE tasks SET state=5,detail='no answer came',updated_us=?3,ended_us=?3 WHERE id IN"
-    " (SELECT id FROM tasks WHERE ended_us=0 AND state IN (2,3) AND updated_us<?1 LIMIT ?2)";
+    "SELECT " TASK_COLUMNS_SMALL ",NULL,NULL,NULL FROM tasks WHERE ended_us=0 AND state IN (2,3)"
+    " AND updated_us<?1 LIMIT 1";
 
 const char task_sql_push_set[] =
     "INSERT INTO task_pushes(task_id,id,url,token,scheme,credentials,is_legacy)"
@@ -57,7 +70,7 @@ const char task_sql_pushes[] =
     " AND (?2 IS NULL OR id=?2) ORDER BY id";
 const char task_sql_push_delete[] = "DELETE FROM task_pushes WHERE task_id=?1 AND id=?2";
 
-_Static_assert(TASK_FAILED == 5 && TASK_INPUT_REQUIRED == 2 && TASK_AUTH_REQUIRED == 3,
+_Static_assert(TASK_INPUT_REQUIRED == 2 && TASK_AUTH_REQUIRED == 3,
                "task_sql_give_up names states by their numbers");
 
 /* Empty is NULL, so that an index leaves it out. */

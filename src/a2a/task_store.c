@@ -6,6 +6,8 @@
  * store's, but for the making and posting of jobs. */
 #include "a2a/task_store.h"
 
+#include "a2a/task_events.h"
+#include "a2a/task_query.h"
 #include "a2a/task_rows.h"
 #include "base/buffer.h"
 #include "base/json.h"
@@ -13,90 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum status refuse(struct task_job *job, enum a2a_outcome outcome, const char *text)
-{
-    job->outcome = outcome;
-    failure_set(&job->failure, "%s", text != NULL ? text : a2a_outcome_row(outcome)->text);
-    return outcome == A2A_OK ? STATUS_OK : STATUS_INVALID;
-}
-
-/* What SQLite said goes to the log of whoever asked, not to the client. */
-static enum status refuse_database(struct task_job *job, struct database *database)
-{
-    enum status status = database_status(database, &job->failure);
-    job->outcome = status == STATUS_LIMIT ? A2A_DISK_FULL : A2A_UNAVAILABLE;
-    return status;
-}
-
-static enum status refuse_memory(struct task_job *job)
-{
-    (void)refuse(job, A2A_UNAVAILABLE, "no memory");
-    return STATUS_NO_MEMORY;
-}
-
 /* A number that one statement gives. */
 static enum status number_read(struct task_job *job, struct database *database,
                                sqlite3_stmt *statement, int64_t *ret)
 {
     if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     *ret = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
-    return STATUS_OK;
-}
-
-/* Runs <statement>, which gives whole rows, into job->tasks; <count_max> of them at most. */
-static enum status rows_read(struct task_job *job, struct database *database,
-                             sqlite3_stmt *statement, size_t count_max)
-{
-    size_t bytes = 0;
-    int step = SQLITE_DONE;
-    job->tasks = arena_allocate_zeroed(&job->arena, count_max, sizeof(struct task));
-    job->tasks_count = 0;
-    if (job->tasks == NULL) {
-        return refuse_memory(job);
-    }
-    while (job->tasks_count < count_max && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct task *task = &job->tasks[job->tasks_count];
-        size_t row_bytes = task_row_bytes(statement);
-        if (job->tasks_count > 0 && row_bytes > task_page_bytes_max - bytes) {
-            job->has_more = true;
-            break;
-        }
-        if (!task_row_read(statement, &job->arena, task)) {
-            sqlite3_reset(statement);
-            return refuse_memory(job);
-        }
-        bytes += row_bytes < task_page_bytes_max - bytes ? row_bytes : task_page_bytes_max - bytes;
-        job->tasks_count++;
-    }
-    bool is_well = step == SQLITE_DONE || step == SQLITE_ROW;
-    enum status status = is_well ? STATUS_OK : refuse_database(job, database);
-    sqlite3_reset(statement);
-    return status;
-}
-
-/* The task job->task.id into job->tasks; for its owner alone unless <for_anybody>. */
-static enum status task_find(struct task_job *job, struct database *database, bool for_anybody)
-{
-    sqlite3_stmt *statement = database_statement(database, task_sql_load);
-    if (statement == NULL) {
-        return refuse_database(job, database);
-    }
-    database_bind_text(statement, 1, slice_make(job->task.id, task_id_length));
-    enum status status = rows_read(job, database, statement, 1);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const struct task_owner *owner = &job->task.owner;
-    if (job->tasks_count == 0 ||
-        (!for_anybody &&
-         (owner->subject.length == 0 || !slice_equals(job->tasks[0].owner.issuer, owner->issuer) ||
-          !slice_equals(job->tasks[0].owner.subject, owner->subject)))) {
-        job->tasks_count = 0;
-        return refuse(job, A2A_UNKNOWN_TASK, NULL);
-    }
     return STATUS_OK;
 }
 
@@ -107,12 +34,30 @@ static enum status message_find(struct task_job *job, struct database *database)
 {
     sqlite3_stmt *statement = database_statement(database, task_sql_by_message);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, job->task.owner.issuer);
     database_bind_text(statement, 2, job->task.owner.subject);
     database_bind_text(statement, 3, job->task.message_id);
-    return rows_read(job, database, statement, 1);
+    return task_job_read_rows(job, database, statement, 1);
+}
+
+static enum status message_add(struct task_job *job, struct database *database)
+{
+    if (job->task.message_id.length == 0) {
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement = database_statement(database, task_sql_message_add);
+    if (statement == NULL) {
+        return task_job_refuse_database(job, database);
+    }
+    database_bind_text(statement, 1, job->task.owner.issuer);
+    database_bind_text(statement, 2, job->task.owner.subject);
+    database_bind_text(statement, 3, job->task.message_id);
+    database_bind_text(statement, 4, slice_make(job->task.id, task_id_length));
+    return database_run(database, statement, NULL) == STATUS_OK
+               ? STATUS_OK
+               : task_job_refuse_database(job, database);
 }
 
 static enum status limits_check(struct task_job *job, struct database *database)
@@ -129,11 +74,11 @@ static enum status limits_check(struct task_job *job, struct database *database)
         return status;
     }
     if ((uint64_t)count >= job->limits.per_user_max) {
-        return refuse(job, A2A_TOO_MANY, "too many tasks of yours have not ended");
+        return task_job_refuse(job, A2A_TOO_MANY, "too many tasks of yours have not ended");
     }
     status = number_read(job, database, database_statement(database, task_sql_count_all), &count);
     if (status == STATUS_OK && (uint64_t)count >= job->limits.tasks_max) {
-        return refuse(job, A2A_TOO_MANY, "too many tasks are kept");
+        return task_job_refuse(job, A2A_TOO_MANY, "too many tasks are kept");
     }
     return status;
 }
@@ -142,7 +87,7 @@ static enum status push_write(struct task_job *job, struct database *database)
 {
     sqlite3_stmt *statement = database_statement(database, task_sql_push_set);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(job->task.id, task_id_length));
     database_bind_text(statement, 2, job->push.id);
@@ -151,8 +96,22 @@ static enum status push_write(struct task_job *job, struct database *database)
     database_bind_text(statement, 5, job->push.scheme);
     database_bind_text(statement, 6, job->push.credentials);
     sqlite3_bind_int(statement, 7, job->push.is_legacy);
-    return database_run(database, statement, NULL) == STATUS_OK ? STATUS_OK
-                                                                : refuse_database(job, database);
+    return database_run(database, statement, NULL) == STATUS_OK
+               ? STATUS_OK
+               : task_job_refuse_database(job, database);
+}
+
+/* This message was sent before: a new task of it is the old one, when it goes the same way. */
+static enum status message_known(struct task_job *job)
+{
+    const struct task *old = &job->tasks[0];
+    job->was_there = slice_equals(old->target_name, job->task.target_name) &&
+                     slice_equals(old->target_url, job->task.target_url);
+    if (!job->was_there) {
+        job->tasks_count = 0;
+        return task_job_refuse(job, A2A_INVALID, "messageId: it was used for another target");
+    }
+    return STATUS_OK;
 }
 
 static enum status task_create(struct task_job *job, struct database *database)
@@ -160,8 +119,10 @@ static enum status task_create(struct task_job *job, struct database *database)
     struct task *task = &job->task;
     if (task->message_id.length > 0) {
         enum status status = message_find(job, database);
-        if (status != STATUS_OK || job->tasks_count > 0) {
-            job->was_there = status == STATUS_OK;
+        if (status == STATUS_OK && job->tasks_count > 0) {
+            return message_known(job);
+        }
+        if (status != STATUS_OK) {
             return status;
         }
     }
@@ -173,15 +134,17 @@ static enum status task_create(struct task_job *job, struct database *database)
     task->ended_us = task_is_over(task->state) ? job->now_us : 0;
     sqlite3_stmt *statement = database_statement(database, task_sql_insert);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     task_row_bind(statement, task);
     if (database_run(database, statement, NULL) != STATUS_OK) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     job->tasks = task;
     job->tasks_count = 1;
-    return job->has_push ? push_write(job, database) : STATUS_OK;
+    status = message_add(job, database);
+    status = status == STATUS_OK ? task_event_add(job, database, task->id, false) : status;
+    return status == STATUS_OK && job->has_push ? push_write(job, database) : status;
 }
 
 /* ---- a further message ---- */
@@ -223,16 +186,22 @@ static enum status task_continue_write(struct task_job *job, struct database *da
     if (!history_grow(task, &history) ||
         !arena_copy(&job->arena, buffer_slice(&history), &task->history)) {
         buffer_clear(&history);
-        return refuse(job, A2A_TOO_MANY, "the conversation has become too long");
+        return task_job_refuse(job, A2A_TOO_MANY, "the conversation has become too long");
     }
     buffer_clear(&history);
     task->input = job->task.input;
     task->message_id = job->task.message_id;
     task->state = job->task.state;
     task->updated_us = job->now_us;
+    enum status status = task_events_keep_payload(job, database);
+    status = status == STATUS_OK ? message_add(job, database) : status;
+    status = status == STATUS_OK ? task_event_add(job, database, task->id, false) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
     sqlite3_stmt *statement = database_statement(database, task_sql_continue);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(task->id, task_id_length));
     database_bind_text(statement, 2, task->history);
@@ -241,7 +210,7 @@ static enum status task_continue_write(struct task_job *job, struct database *da
     sqlite3_bind_int(statement, 5, (int)task->state);
     sqlite3_bind_int64(statement, 6, task->updated_us);
     if (database_run(database, statement, NULL) != STATUS_OK) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     return job->has_push ? push_write(job, database) : STATUS_OK;
 }
@@ -254,24 +223,24 @@ static enum status task_continue(struct task_job *job, struct database *database
         if (status == STATUS_OK && job->tasks_count > 0) {
             job->was_there = strcmp(job->tasks[0].id, job->task.id) == 0;
             return job->was_there ? STATUS_OK
-                                  : refuse(job, A2A_INVALID,
-                                           "messageId: it was used for another "
-                                           "task");
+                                  : task_job_refuse(job, A2A_INVALID,
+                                                    "messageId: it was used for another task");
         }
     }
-    status = status == STATUS_OK ? task_find(job, database, false) : status;
+    status = status == STATUS_OK ? task_job_find(job, database, false) : status;
     if (status != STATUS_OK) {
         return status;
     }
     const struct task *task = &job->tasks[0];
     if (job->task.context_id.length > 0 && !slice_equals(task->context_id, job->task.context_id)) {
-        return refuse(job, A2A_INVALID, "the task belongs to another context");
+        return task_job_refuse(job, A2A_INVALID, "the task belongs to another context");
     }
     if (task_is_over(task->state)) {
-        return refuse(job, A2A_UNSUPPORTED, "the task has ended: send a message without its id");
+        return task_job_refuse(job, A2A_UNSUPPORTED,
+                               "the task has ended: send a message without its id");
     }
     if (!task_is_at_rest(task->state)) {
-        return refuse(job, A2A_UNSUPPORTED, "the task does not wait for a message");
+        return task_job_refuse(job, A2A_UNSUPPORTED, "the task does not wait for a message");
     }
     return task_continue_write(job, database);
 }
@@ -285,7 +254,7 @@ static enum status task_write_state(struct task_job *job, struct database *datab
     task->ended_us = task_is_over(task->state) ? job->now_us : 0;
     sqlite3_stmt *statement = database_statement(database, task_sql_move);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(task->id, task_id_length));
     sqlite3_bind_int(statement, 2, (int)task->state);
@@ -296,8 +265,10 @@ static enum status task_write_state(struct task_job *job, struct database *datab
     database_bind_text(statement, 7, task->remote_context_id);
     sqlite3_bind_int64(statement, 8, task->updated_us);
     sqlite3_bind_int64(statement, 9, task->ended_us);
-    return database_run(database, statement, NULL) == STATUS_OK ? STATUS_OK
-                                                                : refuse_database(job, database);
+    if (database_run(database, statement, NULL) != STATUS_OK) {
+        return task_job_refuse_database(job, database);
+    }
+    return task->ended_us > 0 ? task_event_add(job, database, task->id, true) : STATUS_OK;
 }
 
 static enum status pushes_read(struct task_job *job, struct database *database, struct slice id)
@@ -307,35 +278,35 @@ static enum status pushes_read(struct task_job *job, struct database *database, 
     job->pushes_count = 0;
     job->pushes = arena_allocate_zeroed(&job->arena, task_pushes_max, sizeof(struct task_push));
     if (job->pushes == NULL) {
-        return refuse_memory(job);
+        return task_job_refuse_memory(job);
     }
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(job->task.id, task_id_length));
     database_bind_text(statement, 2, id.length > 0 ? id : (struct slice){NULL, 0});
     while (job->pushes_count < task_pushes_max && (step = sqlite3_step(statement)) == SQLITE_ROW) {
         if (!task_push_row_read(statement, &job->arena, &job->pushes[job->pushes_count])) {
             sqlite3_reset(statement);
-            return refuse_memory(job);
+            return task_job_refuse_memory(job);
         }
         job->pushes_count++;
     }
     bool is_well = step == SQLITE_DONE || step == SQLITE_ROW;
-    enum status status = is_well ? STATUS_OK : refuse_database(job, database);
+    enum status status = is_well ? STATUS_OK : task_job_refuse_database(job, database);
     sqlite3_reset(statement);
     return status;
 }
 
 static enum status task_move(struct task_job *job, struct database *database)
 {
-    enum status status = task_find(job, database, true);
+    enum status status = task_job_find(job, database, true);
     if (status != STATUS_OK) {
         return status;
     }
     struct task *task = &job->tasks[0];
     if (!task_may_move(task->state, job->task.state)) {
-        return refuse(job, A2A_NOT_CANCELABLE, NULL);
+        return task_job_refuse(job, A2A_NOT_CANCELABLE, NULL);
     }
     task->state = job->task.state;
     task->result = job->task.result;
@@ -354,12 +325,12 @@ static enum status task_move(struct task_job *job, struct database *database)
 
 static enum status task_cancel(struct task_job *job, struct database *database)
 {
-    enum status status = task_find(job, database, false);
+    enum status status = task_job_find(job, database, false);
     if (status != STATUS_OK) {
         return status;
     }
     if (task_is_over(job->tasks[0].state)) {
-        return refuse(job, A2A_NOT_CANCELABLE, NULL);
+        return task_job_refuse(job, A2A_NOT_CANCELABLE, NULL);
     }
     job->tasks[0].state = TASK_CANCELED;
     job->tasks[0].detail = SLICE("canceled");
@@ -401,10 +372,10 @@ static enum status task_list(struct task_job *job, struct database *database)
     struct slice before_id = SLICE("");
     const struct task_query *query = &job->query;
     if (query->limit == 0 || query->limit > task_page_rows_max) {
-        return refuse(job, A2A_INVALID, "a page has 1 to 100 tasks");
+        return task_job_refuse(job, A2A_INVALID, "a page has 1 to 100 tasks");
     }
     if (query->token.length > 0 && !token_read(query->token, &before_us, &before_id)) {
-        return refuse(job, A2A_INVALID, "not a page token of ours");
+        return task_job_refuse(job, A2A_INVALID, "not a page token of ours");
     }
     sqlite3_stmt *statement = database_statement(database, task_sql_list_count);
     if (statement != NULL) {
@@ -413,7 +384,7 @@ static enum status task_list(struct task_job *job, struct database *database)
     enum status status = number_read(job, database, statement, &total);
     statement = status == STATUS_OK ? database_statement(database, task_sql_list) : NULL;
     if (statement == NULL) {
-        return status != STATUS_OK ? status : refuse_database(job, database);
+        return status != STATUS_OK ? status : task_job_refuse_database(job, database);
     }
     list_bind(statement, job);
     sqlite3_bind_int64(statement, 6, before_us);
@@ -421,7 +392,7 @@ static enum status task_list(struct task_job *job, struct database *database)
     sqlite3_bind_int64(statement, 8, (int64_t)query->limit + 1);
     sqlite3_bind_int(statement, 9, query->with_results);
     sqlite3_bind_int(statement, 10, query->with_inputs);
-    status = rows_read(job, database, statement, query->limit + 1);
+    status = task_job_read_rows(job, database, statement, query->limit + 1);
     if (status != STATUS_OK) {
         return status;
     }
@@ -441,7 +412,7 @@ static enum status task_list(struct task_job *job, struct database *database)
 
 static enum status push_set(struct task_job *job, struct database *database)
 {
-    enum status status = task_find(job, database, false);
+    enum status status = task_job_find(job, database, false);
     if (status == STATUS_OK) {
         status = pushes_read(job, database, (struct slice){NULL, 0});
     }
@@ -453,7 +424,7 @@ static enum status push_set(struct task_job *job, struct database *database)
         is_there = is_there || slice_equals(job->pushes[i].id, job->push.id);
     }
     if (!is_there && job->pushes_count == task_pushes_max) {
-        return refuse(job, A2A_TOO_MANY, "too many webhooks of one task");
+        return task_job_refuse(job, A2A_TOO_MANY, "too many webhooks of one task");
     }
     memcpy(job->push.task_id, job->task.id, sizeof(job->push.task_id));
     job->pushes = &job->push;
@@ -463,13 +434,13 @@ static enum status push_set(struct task_job *job, struct database *database)
 
 static enum status push_read(struct task_job *job, struct database *database, bool wants_all)
 {
-    enum status status = task_find(job, database, false);
+    enum status status = task_job_find(job, database, false);
     if (status == STATUS_OK) {
         status = pushes_read(job, database, wants_all ? (struct slice){NULL, 0} : job->push.id);
     }
     if (status == STATUS_OK && !wants_all) {
         if (job->pushes_count == 0) {
-            return refuse(job, A2A_UNKNOWN_TASK, "the task has no such webhook");
+            return task_job_refuse(job, A2A_UNKNOWN_TASK, "the task has no such webhook");
         }
         job->pushes_count = 1;
     }
@@ -478,70 +449,112 @@ static enum status push_read(struct task_job *job, struct database *database, bo
 
 static enum status push_delete(struct task_job *job, struct database *database)
 {
-    enum status status = task_find(job, database, false);
+    enum status status = task_job_find(job, database, false);
     if (status != STATUS_OK) {
         return status;
     }
     sqlite3_stmt *statement = database_statement(database, task_sql_push_delete);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(job->task.id, task_id_length));
     database_bind_text(statement, 2, job->push.id);
-    return database_run(database, statement, NULL) == STATUS_OK ? STATUS_OK
-                                                                : refuse_database(job, database);
+    return database_run(database, statement, NULL) == STATUS_OK
+               ? STATUS_OK
+               : task_job_refuse_database(job, database);
 }
 
 /* ---- clearing up ---- */
 
-/* One task that was open when the gateway stopped. */
-static enum status recover_one(struct task_job *job, struct database *database, struct task *task,
-                               bool is_idempotent)
+/* Ends the task job->task.id, as any other end: whole and with its webhooks. */
+static enum status task_end(struct task_job *job, struct database *database, struct slice detail)
 {
-    enum task_state state = task->state;
-    if (state == TASK_WORKING && is_idempotent) {
-        task->state = TASK_SUBMITTED;
-    } else if (state == TASK_WORKING) {
-        task->state = TASK_FAILED;
-        task->detail = SLICE("interrupted");
+    enum status status = task_job_find(job, database, true);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (task->state == state) {
+    job->tasks[0].state = TASK_FAILED;
+    job->tasks[0].detail = detail;
+    status = task_write_state(job, database);
+    return status == STATUS_OK ? pushes_read(job, database, (struct slice){NULL, 0}) : status;
+}
+
+/* One task that was open when the gateway stopped, and need not end. */
+static enum status recover_one(struct task_job *job, struct database *database, struct task *task)
+{
+    if (task->state != TASK_WORKING) {
         return STATUS_OK;
     }
     struct task *tasks = job->tasks;
+    task->state = TASK_SUBMITTED;
     job->tasks = task;
     enum status status = task_write_state(job, database);
     job->tasks = tasks;
     return status;
 }
 
+static bool is_interrupted(const struct task *task)
+{
+    return task->state == TASK_WORKING && !task->is_idempotent;
+}
+
 static enum status task_recover(struct task_job *job, struct database *database)
 {
+    char behind[task_id_length + 1]; /* a job may run twice: its question stays */
     sqlite3_stmt *statement = database_statement(database, task_sql_open);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     database_bind_text(statement, 1, slice_make(job->task.id, strlen(job->task.id)));
     sqlite3_bind_int(statement, 2, task_steps_max);
-    enum status status = rows_read(job, database, statement, task_steps_max);
+    enum status status = task_job_read_rows(job, database, statement, task_steps_max);
     job->has_more = job->tasks_count == task_steps_max || job->has_more;
+    if (status == STATUS_OK && job->tasks_count > 0 && is_interrupted(&job->tasks[0])) {
+        memcpy(behind, job->task.id, sizeof(behind));
+        memcpy(job->task.id, job->tasks[0].id, sizeof(job->task.id));
+        status = task_end(job, database, SLICE("interrupted"));
+        memcpy(job->task.id, behind, sizeof(behind));
+        job->has_more = true;
+        return status;
+    }
     for (size_t i = 0; i < job->tasks_count && status == STATUS_OK; i++) {
-        status = recover_one(job, database, &job->tasks[i], job->tasks[i].is_idempotent);
+        if (is_interrupted(&job->tasks[i])) {
+            job->tasks_count = i;
+            job->has_more = true;
+        } else {
+            status = recover_one(job, database, &job->tasks[i]);
+        }
     }
     return status;
+}
+
+static enum status task_give_up(struct task_job *job, struct database *database)
+{
+    sqlite3_stmt *statement = database_statement(database, task_sql_give_up);
+    if (statement == NULL) {
+        return task_job_refuse_database(job, database);
+    }
+    sqlite3_bind_int64(statement, 1, job->before_us);
+    enum status status = task_job_read_rows(job, database, statement, 1);
+    if (status != STATUS_OK || job->tasks_count == 0) {
+        return status;
+    }
+    memcpy(job->task.id, job->tasks[0].id, sizeof(job->task.id));
+    job->has_more = true;
+    return task_end(job, database, SLICE("no answer came"));
 }
 
 static enum status sweep_step(struct task_job *job, struct database *database, const char *sql)
 {
     sqlite3_stmt *statement = database_statement(database, sql);
     if (statement == NULL) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     sqlite3_bind_int64(statement, 1, job->before_us);
     sqlite3_bind_int(statement, 2, task_steps_max);
     sqlite3_bind_int64(statement, 3, job->now_us);
     if (database_run(database, statement, NULL) != STATUS_OK) {
-        return refuse_database(job, database);
+        return task_job_refuse_database(job, database);
     }
     int changes = sqlite3_changes(database_handle(database));
     job->has_more = job->has_more || changes >= task_steps_max;
@@ -551,7 +564,7 @@ static enum status sweep_step(struct task_job *job, struct database *database, c
 static enum status task_sweep(struct task_job *job, struct database *database)
 {
     enum status status = sweep_step(job, database, task_sql_sweep);
-    return status == STATUS_OK ? sweep_step(job, database, task_sql_give_up) : status;
+    return status == STATUS_OK ? task_give_up(job, database) : status;
 }
 
 /* ---- jobs ---- */
@@ -570,7 +583,7 @@ enum status task_job_execute(struct task_job *job, struct database *database)
         return task_continue(job, database);
     case TASK_LOAD:
     case TASK_LOAD_TO_RUN:
-        return task_find(job, database, job->action == TASK_LOAD_TO_RUN);
+        return task_job_find(job, database, job->action == TASK_LOAD_TO_RUN);
     case TASK_LIST:
         return task_list(job, database);
     case TASK_CANCEL:
@@ -588,8 +601,12 @@ enum status task_job_execute(struct task_job *job, struct database *database)
         return task_recover(job, database);
     case TASK_SWEEP:
         return task_sweep(job, database);
+    case TASK_EVENT_NEXT:
+        return task_event_next(job, database);
+    case TASK_EVENTS_KEPT:
+        return task_events_kept(job, database);
     }
-    return refuse(job, A2A_INTERNAL, NULL);
+    return task_job_refuse(job, A2A_INTERNAL, NULL);
 }
 
 static enum status job_run(struct store_job *store_job, struct database *database,
@@ -644,7 +661,7 @@ void task_job_free(struct task_job *job)
 static bool action_writes(enum task_action action)
 {
     return action != TASK_LOAD && action != TASK_LOAD_TO_RUN && action != TASK_LIST &&
-           action != TASK_PUSH_GET && action != TASK_PUSH_LIST;
+           action != TASK_PUSH_GET && action != TASK_PUSH_LIST && action != TASK_EVENT_NEXT;
 }
 
 bool task_store_run(struct store *store, struct task_job *take_job)
@@ -654,7 +671,7 @@ bool task_store_run(struct store *store, struct task_job *take_job)
     enum status status =
         action_writes(job->action) ? store_write(store, &job->job) : store_read(store, &job->job);
     if (status != STATUS_OK) {
-        (void)refuse(job, A2A_BUSY, NULL);
+        (void)task_job_refuse(job, A2A_BUSY, NULL);
         return false;
     }
     return true;

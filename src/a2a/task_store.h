@@ -11,6 +11,7 @@
 
 #include "a2a/outcome.h"
 #include "a2a/task.h"
+#include "exchange/event.h"
 #include "store/store.h"
 
 enum {
@@ -35,8 +36,21 @@ enum task_action {
     TASK_PUSH_GET,    /* <push>.id; empty: the first */
     TASK_PUSH_LIST,
     TASK_PUSH_DELETE, /* one that is not there is deleted already */
-    TASK_RECOVER,     /* after a start: the next open tasks behind <task>.id */
-    TASK_SWEEP,       /* forget what ended before <before_us>, end what waited since then */
+    TASK_RECOVER,     /* after a start: the next open tasks behind <task>.id; one that is ended as
+                         interrupted comes alone, whole and with its webhooks */
+    TASK_SWEEP,       /* forget what ended before <before_us>, end one task that waited since then:
+                         the answer has that one, with its webhooks */
+    TASK_EVENT_NEXT,  /* the first event behind <event>.id and older than <before_us> that memory
+                         has not acknowledged, into <event>; its task, with the input of then */
+    TASK_EVENTS_KEPT, /* memory has the <kept> */
+};
+
+/* What memory will know a change of a task by. It is written with the change, so that a gateway
+ * that was killed can tell memory later, and under the same id. */
+struct task_event {
+    char id[event_id_length + 1]; /* empty: nobody remembers */
+    int64_t at_us;                /* wall clock */
+    bool is_result;               /* task_result, else task_sent; set by the store */
 };
 
 struct task_limits {
@@ -67,6 +81,9 @@ struct task_job {
     bool with_pushes;
     int64_t now_us;
     int64_t before_us;
+    struct task_event event; /* of whatever makes, continues or ends a task */
+    struct task_event *kept;
+    size_t kept_count;
     /* the answer */
     enum a2a_outcome outcome;
     struct failure failure;
@@ -77,7 +94,7 @@ struct task_job {
     char token[task_token_bytes_max]; /* of the next page; empty: this is the last */
     struct task_push *pushes;
     size_t pushes_count;
-    bool has_more; /* TASK_RECOVER, TASK_SWEEP: ask again */
+    bool has_more; /* TASK_RECOVER, TASK_SWEEP, TASK_EVENT_NEXT: ask again */
     /* On another thread, exactly once, never from inside task_store_run. Takes the job. */
     void (*done)(struct task_job *job);
     void *context;

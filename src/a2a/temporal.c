@@ -13,6 +13,7 @@
 #include "a2a/temporal_messages.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
@@ -65,6 +66,7 @@ struct temporal_handle {
     bool ended;
     bool failing;  /* the last request failed: */
     bool answered; /* a server said so */
+    enum grpc_code code;
     struct failure failure;
 };
 
@@ -151,6 +153,15 @@ static void call_end_saying(struct temporal_handle *call, enum temporal_end end,
     call_end(call, end);
 }
 
+/* What the failure says, for a client. What the network says names addresses of the inside. */
+static const char *call_shown(const struct temporal_handle *call)
+{
+    bool is_inner = !call->answered &&
+                    (call->code == GRPC_UNAVAILABLE || call->code == GRPC_DEADLINE_EXCEEDED ||
+                     call->code == GRPC_PERMISSION_DENIED);
+    return is_inner ? "" : call->failure.text;
+}
+
 /* The deadline has passed. */
 static void call_expire(struct temporal_handle *call)
 {
@@ -158,11 +169,10 @@ static void call_expire(struct temporal_handle *call)
     if (call->failing) {
         failure_set(&what, "%sTemporal %s", call->cancel_wanted ? "canceled, but " : "",
                     call->answered ? "does not serve" : "cannot be reached");
-        /* What the network says names addresses of the inside; the text goes to the client. */
         log_line(LOG_DEBUG, (struct slice){0}, "%s at %s: %s", what.text,
                  call->temporal->settings.address, call->failure.text);
         call_end_saying(call, call->cancel_wanted ? TEMPORAL_CANCELED : TEMPORAL_UNREACHABLE,
-                        what.text, call->answered ? call->failure.text : "");
+                        what.text, call_shown(call));
     } else if (call->cancel_wanted) {
         call_end_saying(call, TEMPORAL_CANCELED,
                         "workflow was asked to cancel and has not ended yet", "");
@@ -214,6 +224,7 @@ static void call_failed(struct temporal_handle *call, const struct grpc_reply *r
     bool is_too_large = !reply->answered && reply->code == GRPC_RESOURCE_EXHAUSTED;
     call->failing = true;
     call->answered = reply->answered;
+    call->code = reply->code;
     failure_set(&call->failure, "%s%s%s", reply->answered ? grpc_code_name(reply->code) : "",
                 reply->answered && reply->text_length > 0 ? ", " : "", reply->text);
     if (is_too_large) {
@@ -222,7 +233,9 @@ static void call_failed(struct temporal_handle *call, const struct grpc_reply *r
     } else if (code_is_passing(reply->code)) {
         call_step_later(call);
     } else {
-        call_end_saying(call, TEMPORAL_REFUSED, what, call->failure.text);
+        log_line(LOG_DEBUG, (struct slice){0}, "%s at %s: %s", what,
+                 call->temporal->settings.address, call->failure.text);
+        call_end_saying(call, TEMPORAL_REFUSED, what, call_shown(call));
     }
 }
 
@@ -259,6 +272,7 @@ static void call_ask(struct temporal_handle *call, const char *method, struct sl
     if (status != STATUS_OK) {
         call->failing = true;
         call->answered = false;
+        call->code = GRPC_UNAVAILABLE;
         call_step_later(call);
     }
 }

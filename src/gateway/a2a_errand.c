@@ -8,15 +8,15 @@
 
 #include <stdlib.h>
 
-enum { a2a_stream_text_bytes_max = 160 * 1024 * 1024 };
-
 struct a2a_stream {
     struct a2a_watch watch;
+    struct a2a_leave *leave; /* NULL: was used */
     struct gateway *gateway;
     struct request *request; /* NULL: the client has left */
     a2a_stream_write *write;
     struct buffer text; /* not sent yet */
     size_t sent;
+    size_t room;  /* taken for <text> */
     bool watches; /* events come until one says that it is the last */
     bool ended;   /* nothing more is to be sent */
 };
@@ -25,12 +25,24 @@ struct a2a_errand {
     struct errand errand;
     struct a2a_call *call;
     a2a_errand_finish *finish;
-    uint64_t id; /* of a call that waits for its task; 0: it does not */
+    uint64_t id;             /* of a call that waits for its task; 0: it does not */
+    struct a2a_leave *leave; /* of such a call; NULL: was used */
 };
+
+static void a2a_stream_empty(struct a2a_stream *stream)
+{
+    bool is_broken = stream->text.failed;
+    a2a_room_give(stream->gateway->process->a2a, stream->room);
+    stream->room = 0;
+    stream->sent = 0;
+    buffer_clear(&stream->text);
+    stream->text.failed = is_broken;
+}
 
 static void a2a_stream_free(struct a2a_stream *stream)
 {
-    buffer_clear(&stream->text);
+    a2a_stream_empty(stream);
+    free(stream->leave);
     free(stream);
 }
 
@@ -60,8 +72,9 @@ static enum step_result a2a_errand_finished(struct request *request, struct erra
 static void a2a_errand_abandoned(struct errand *errand)
 {
     struct a2a_errand *a2a = (struct a2a_errand *)errand;
-    if (a2a->id != 0) {
-        a2a_unwatch(errand->gateway->process->a2a, a2a->id);
+    if (a2a->id != 0 && a2a->leave != NULL) {
+        a2a_unwatch(errand->gateway->process->a2a, a2a->id, a2a->leave);
+        a2a->leave = NULL;
     }
 }
 
@@ -73,18 +86,53 @@ static void a2a_errand_release(struct errand *errand)
         a2a_stream_hears_nothing(call->watch->context);
     }
     a2a_call_free(a2a->call);
+    free(a2a->leave);
     free(a2a);
 }
 
-/* A trace context that can be passed on (W3C Trace Context 3.2), or nothing. */
+static bool a2a_errand_is_hex(struct slice text, bool *ret_is_zero)
+{
+    *ret_is_zero = true;
+    for (size_t i = 0; i < text.length; i++) {
+        char byte = text.data[i];
+        if (!(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'f')) {
+            return false;
+        }
+        *ret_is_zero = *ret_is_zero && byte == '0';
+    }
+    return true;
+}
+
+/* W3C Trace Context 3.2: version-trace-parent-flags, in lower-case hex. A later version may be
+ * longer; it is not passed on, since what stands behind is not known. */
+bool a2a_errand_traceparent_is_sound(struct slice text)
+{
+    static const struct {
+        size_t start, length;
+        bool may_be_zero;
+    } parts[] = {{0, 2, true}, {3, 32, false}, {36, 16, false}, {53, 2, true}};
+    bool is_zero = false;
+    if (text.length != 55 || slice_equals(slice_make(text.data, 2), SLICE("ff"))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct slice part = slice_make(text.data + parts[i].start, parts[i].length);
+        bool is_hex = a2a_errand_is_hex(part, &is_zero);
+        if (!is_hex || (is_zero && !parts[i].may_be_zero) || (i > 0 && part.data[-1] != '-')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A trace context that can be passed on, or nothing. */
 static struct slice a2a_errand_traceparent(const struct request *request)
 {
-    enum { traceparent_length = 55 };
     for (size_t i = 0; i < request->head.fields_count; i++) {
         const struct field *field = &request->head.fields[i];
         if (field->id == FIELD_OTHER &&
             slice_equals_ignoring_case(field->name, SLICE("traceparent")) &&
-            field->value.length == traceparent_length) {
+            a2a_errand_traceparent_is_sound(field->value)) {
             return field->value;
         }
     }
@@ -132,6 +180,13 @@ enum step_result a2a_errand_send(struct request *request, struct a2a_call *take_
 {
     struct a2a_errand *errand = take_call->context;
     bool watches = take_call->watch != NULL; /* a stream lets go of its watch itself */
+    if (!watches && take_call->waits) {
+        errand->leave = a2a_leave_create();
+        if (errand->leave == NULL) {
+            answer_detail(request, 503, "out_of_memory", "out of memory");
+            return a2a_errand_drop(take_call);
+        }
+    }
     errand_begin(&errand->errand, request);
     uint64_t id = a2a_run(request->gateway->process->a2a, take_call);
     errand->id = watches ? 0 : id; /* the answer is a letter to this thread: it is still ours */
@@ -154,6 +209,20 @@ void a2a_errand_log(const struct request *request, const struct a2a_call *call)
 
 /* ---- streams ---- */
 
+/* A client that does not read what its share of the room takes loses the stream, visibly. */
+void a2a_stream_tell(struct a2a_stream *stream, const struct a2a_event *event)
+{
+    size_t before = stream->text.length;
+    stream->ended = stream->write(stream->request, event, &stream->text);
+    size_t more = stream->text.length - before;
+    if (!stream->text.failed && a2a_room_take(stream->gateway->process->a2a, more)) {
+        stream->room += more;
+        return;
+    }
+    stream->text.failed = true;
+    a2a_stream_empty(stream);
+}
+
 static void a2a_stream_delivered(void *receiver, struct letter *letter)
 {
     struct gateway *gateway = receiver;
@@ -162,7 +231,7 @@ static void a2a_stream_delivered(void *receiver, struct letter *letter)
     struct request *request = stream->request;
     bool is_over = event->is_over;
     if (request != NULL && event->has_task && !stream->ended) {
-        stream->ended = stream->write(request, event, &stream->text);
+        a2a_stream_tell(stream, event);
     }
     a2a_event_free(event);
     if (is_over) {
@@ -198,23 +267,28 @@ static void a2a_stream_over(struct request *request)
         a2a_stream_free(stream);
         return;
     }
-    a2a_unwatch(request->gateway->process->a2a, stream->watch.id);
+    a2a_unwatch(request->gateway->process->a2a, stream->watch.id, stream->leave);
+    stream->leave = NULL;
 }
 
 struct a2a_stream *a2a_stream_create(struct request *request, struct a2a_call *call,
                                      a2a_stream_write *write)
 {
     struct a2a_stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL) {
+    struct a2a_leave *leave = a2a_leave_create();
+    if (stream == NULL || leave == NULL) {
+        free(stream);
+        free(leave);
         return NULL;
     }
+    stream->leave = leave;
     stream->gateway = request->gateway;
     stream->request = request;
     stream->write = write;
     stream->watches = true;
     stream->watch.changed = a2a_stream_changed;
     stream->watch.context = stream;
-    buffer_init(&stream->text, a2a_stream_text_bytes_max);
+    buffer_init(&stream->text, a2a_stream_bytes_max(request->gateway->process->config));
     call->watch = &stream->watch;
     request->answer_state = stream;
     request->answer_over = a2a_stream_over;
@@ -236,8 +310,7 @@ enum source_result a2a_stream_source(struct request *request, struct slice *ret_
     }
     struct slice rest = slice_after(buffer_slice(&stream->text), stream->sent);
     if (rest.length == 0) {
-        buffer_clear(&stream->text);
-        stream->sent = 0;
+        a2a_stream_empty(stream);
         return stream->ended ? SOURCE_END : SOURCE_WAITS;
     }
     rest.length = rest.length > piece_bytes ? piece_bytes : rest.length;

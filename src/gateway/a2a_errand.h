@@ -20,6 +20,9 @@ enum step_result a2a_errand_send(struct request *request, struct a2a_call *take_
 /* STEP_ANSWER: what is wrong was answered. */
 enum step_result a2a_errand_drop(struct a2a_call *take_call);
 
+/* True for a traceparent that can be passed on. */
+bool a2a_errand_traceparent_is_sound(struct slice text);
+
 /* Logs what the store said, where the client is told less than that. */
 void a2a_errand_log(const struct request *request, const struct a2a_call *call);
 
@@ -35,9 +38,11 @@ typedef bool a2a_stream_write(struct request *request, const struct a2a_event *e
  * answer began. Freed with the request. NULL without memory. */
 struct a2a_stream *a2a_stream_create(struct request *request, struct a2a_call *call,
                                      a2a_stream_write *write) MUST_CHECK;
-/* What is to be sent before any event; the last there is when the call's answer is that nothing
- * more will happen. */
+/* What is to be sent before any event, small. */
 struct buffer *a2a_stream_text(struct a2a_stream *stream);
+/* Sends <event>, as if it were heard: the only one there is when the call's answer is that nothing
+ * more will happen. */
+void a2a_stream_tell(struct a2a_stream *stream, const struct a2a_event *event);
 enum source_result a2a_stream_source(struct request *request, struct slice *ret_bytes);
 
 #endif

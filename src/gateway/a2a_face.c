@@ -176,7 +176,7 @@ static enum step_result a2a_face_streams(struct request *request, struct a2a_cal
     if (call->was_over) { /* this message was sent before, and is answered */
         const struct a2a_event last = {
             .has_task = true, .is_snapshot = true, .task = call->job.tasks[0]};
-        (void)a2a_face_write(request, &last, a2a_stream_text(request->answer_state));
+        a2a_stream_tell(request->answer_state, &last);
     }
     return answer_stream(request, 200, SLICE("text/event-stream"), a2a_stream_source);
 }

@@ -12,6 +12,7 @@ enum {
     answer_fields_max = 16, /* the caller's and our own */
     answer_own_fields_max = 6 + cors_fields_max,
     answer_piece_bytes = 64 * 1024, /* at once to the socket */
+    answer_bytes_held_max = 128 * 1024 * 1024,
 };
 
 static bool answer_says_age(const struct field *fields, size_t fields_count)
@@ -136,12 +137,38 @@ static enum source_result answer_buffer_source(struct request *request, struct s
     return SOURCE_BYTES;
 }
 
+/* Long answers of one worker that their clients have not read are bounded together; a single one is
+ * always let through. Given back in answer_let_go. */
+static bool answer_hold(struct request *request, size_t bytes)
+{
+    struct gateway *gateway = request->gateway;
+    if (gateway->answers_bytes > 0 && gateway->answers_bytes + bytes > answer_bytes_held_max) {
+        return false;
+    }
+    gateway->answers_bytes += bytes;
+    request->reply_text_held = bytes;
+    return true;
+}
+
+void answer_let_go(struct request *request)
+{
+    request->gateway->answers_bytes -= request->reply_text_held;
+    request->reply_text_held = 0;
+    buffer_clear(&request->reply_text);
+}
+
 enum step_result answer_buffer(struct request *request, unsigned status, struct slice content_type,
                                struct buffer *take_text)
 {
     if (take_text->failed) {
         buffer_clear(take_text);
         answer_detail(request, 503, "out_of_memory", "out of memory");
+        return STEP_ANSWER;
+    }
+    if (take_text->length > answer_piece_bytes && !answer_hold(request, take_text->length)) {
+        buffer_clear(take_text);
+        answer_detail(request, 503, "answers_busy",
+                      "too many long answers wait for their readers: try again");
         return STEP_ANSWER;
     }
     request->reply_text = *take_text;

@@ -24,6 +24,9 @@ void answer_detail(struct request *request, unsigned status, const char *reason,
 enum step_result answer_buffer(struct request *request, unsigned status, struct slice content_type,
                                struct buffer *take_text) MUST_CHECK;
 
+/* The request ends: gives the text of answer_buffer back. */
+void answer_let_go(struct request *request);
+
 /* A reply of unknown length, chunked, piece by piece out of <source> (see request.h). Returned from
  * an answer function as it is. */
 enum step_result answer_stream(struct request *request, unsigned status, struct slice content_type,

@@ -9,6 +9,7 @@
 
 enum {
     logs_lines_max = 10000, /* of one request */
+    logs_bytes_max = 8 * 1024 * 1024,
     logs_name_bytes_max = 1024,
 };
 
@@ -218,6 +219,11 @@ enum step_result answer_logs(struct request *request)
     struct logs_walk walk;
     struct json_value line;
     size_t count = 0;
+    if (request->body.length > logs_bytes_max) { /* before it is looked at: it takes too long */
+        answer_detail(request, 413, "body_too_large", "log lines: at most %d bytes in one request",
+                      logs_bytes_max);
+        return STEP_ANSWER;
+    }
     if (logs_are_otlp(request)) {
         answer_detail(request, 415, "logs_are_otlp",
                       "OTLP is not taken here: send {\"run_id\", \"level\", \"message\"} objects, "

@@ -8,12 +8,15 @@
 #include "gateway/memory_errand.h"
 #include "http/query.h"
 #include "mem/event_json.h"
+#include "mem/event_rows.h"
 
 enum {
-    memory_list_rows_usual = 10, /* as the original's */
-    memory_export_rows = 200,    /* fetched at once */
-    memory_text_bytes_max = 40 * 1024 * 1024,
-    memory_name_bytes_max = 256, /* of event, session and task */
+    memory_list_rows_usual = 10,                 /* as the original's */
+    memory_export_rows = 200,                    /* fetched at once */
+    memory_document_bytes_max = 8 * 1024 * 1024, /* with its names; a worker reads it in one go */
+    memory_escape_bytes_max = 6,                 /* of one byte in JSON: \u0000 */
+    memory_row_bytes_extra = 4096,               /* names of members, numbers */
+    memory_name_bytes_max = 256,                 /* of event, session and task */
 };
 
 static const struct slice memory_json = SLICE("application/json");
@@ -95,13 +98,24 @@ static bool memory_parameters(struct request *request, struct memory_job *job)
 
 /* ---- lists ---- */
 
+/* What the rows can take at most: whatever could be stored can be read. How much that is, the
+ * backend bounds: some rows of backend_text_bytes_max, or one. */
+static size_t memory_text_bytes_max(const struct event *events, size_t count)
+{
+    size_t bytes = memory_row_bytes_extra;
+    for (size_t i = 0; i < count; i++) {
+        bytes += memory_escape_bytes_max * event_bytes(&events[i]) + memory_row_bytes_extra;
+    }
+    return bytes;
+}
+
 static enum step_result memory_listed(struct request *request, const struct memory_job *job)
 {
     struct buffer text;
     if (job->status != STATUS_OK) {
         return memory_errand_refuse(request, job);
     }
-    buffer_init(&text, memory_text_bytes_max);
+    buffer_init(&text, memory_text_bytes_max(job->page.events, job->page.count));
     event_append_page(&text, &job->page);
     return answer_buffer(request, 200, memory_json, &text);
 }
@@ -144,7 +158,7 @@ static enum step_result memory_was_read(struct request *request, const struct me
         answer_detail(request, 404, "unknown_event", "unknown event");
         return STEP_ANSWER;
     }
-    buffer_init(&text, memory_text_bytes_max);
+    buffer_init(&text, memory_text_bytes_max(job->page.events, 1));
     event_append_json(&text, &job->page.events[0]);
     return answer_buffer(request, 200, memory_json, &text);
 }
@@ -300,6 +314,11 @@ static bool memory_document(struct request *request, struct memory_job *job)
 
 enum step_result answer_memory_write(struct request *request)
 {
+    if (request->body.length > memory_document_bytes_max) {
+        answer_detail(request, 413, "body_too_large", "a document: at most %d bytes",
+                      memory_document_bytes_max);
+        return STEP_ANSWER;
+    }
     struct memory_job *job = memory_errand_create(request, MEMORY_WRITE, 1, memory_written);
     if (job == NULL) {
         return STEP_ANSWER;
@@ -376,7 +395,7 @@ static enum source_result memory_export_source(struct request *request, struct s
 static void memory_export_row(struct buffer *text, const struct event *event)
 {
     struct buffer row;
-    buffer_init(&row, memory_text_bytes_max);
+    buffer_init(&row, memory_text_bytes_max(event, 1));
     event_append_json(&row, event);
     buffer_append_string(text, "{\"cursor\":\"");
     event_append_cursor(text, event);
@@ -393,7 +412,8 @@ static void memory_export_row(struct buffer *text, const struct event *event)
 static void memory_export_take(struct request *request, struct memory_export *export,
                                const struct event_page *page)
 {
-    buffer_reset(&export->page);
+    buffer_clear(&export->page);
+    buffer_init(&export->page, memory_text_bytes_max(page->events, page->count));
     request->reply_text_sent = 0;
     for (size_t i = 0; i < page->count; i++) {
         memory_export_row(&export->page, &page->events[i]);
@@ -446,7 +466,7 @@ enum step_result answer_memory_export(struct request *request)
     if (!memory_parameters(request, job)) {
         return memory_errand_drop(job);
     }
-    buffer_init(&export->page, memory_text_bytes_max);
+    buffer_init(&export->page, 0);
     export->query = job->query; /* the texts are copied into the request's arena */
     if (!memory_export_keep(&request->arena, &export->query.session) ||
         !memory_export_keep(&request->arena, &export->query.task) ||

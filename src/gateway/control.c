@@ -35,6 +35,7 @@ struct control {
     uv_timer_t watch; /* looks after the store */
     enum store_health store_seen;
     uint64_t refused_seen;
+    bool delivery_failed; /* when last looked at */
     size_t workers_running;
     bool draining;
     bool drained_now;
@@ -223,9 +224,13 @@ static enum status control_mint(void *context, const struct a2a_delegation *dele
     return status;
 }
 
+/* What could not be kept is counted by the bus, and told again unless it never will be. */
 static void control_remembered(struct memory_job *job)
 {
-    memory_job_free(job); /* what could not be kept is counted by the bus */
+    bool is_settled = job->status == STATUS_OK || job->status == STATUS_INVALID ||
+                      job->status == STATUS_UNSUPPORTED;
+    a2a_remembered(job->context, is_settled);
+    memory_job_free(job);
 }
 
 static bool control_copy_event(struct memory_job *job, const struct event *event)
@@ -237,6 +242,8 @@ static bool control_copy_event(struct memory_job *job, const struct event *event
     struct event *copy = job->events;
     job->events_count = 1;
     memory_event_init(copy);
+    memcpy(copy->id, event->id, sizeof(copy->id));
+    copy->timestamp_us = event->timestamp_us;
     const struct {
         const struct slice *from;
         struct slice *to;
@@ -256,12 +263,19 @@ static bool control_copy_event(struct memory_job *job, const struct event *event
     return true;
 }
 
-static void control_remember(void *context, const struct event *event)
+static void control_stamp(void *context, struct event *event)
+{
+    memory_event_init(event);
+}
+
+static void control_remember(void *context, const struct event *event,
+                             struct a2a_remembering *take_remembering)
 {
     const struct process *process = ((struct control *)context)->process;
-    struct memory_job *job = memory_job_create(MEMORY_WRITE, control_remembered, NULL);
+    struct memory_job *job = memory_job_create(MEMORY_WRITE, control_remembered, take_remembering);
     if (job == NULL || !control_copy_event(job, event)) {
         memory_job_free(job);
+        a2a_remembered(take_remembering, false);
         return;
     }
     memory_run(process->memory, job);
@@ -276,6 +290,7 @@ enum status control_open_tasks(struct control *control, struct failure *reterr)
         .fetcher = control->fetcher,
         .mint = control_mint,
         .remember = memory_keeps(control->process->memory) ? control_remember : NULL,
+        .stamp = control_stamp,
         .context = control,
     };
     return a2a_open(&settings, &control->process->a2a, reterr);
@@ -308,6 +323,25 @@ static void control_watch_store(uv_timer_t *timer)
         control->refused_seen = refused;
     }
     control->store_seen = health;
+}
+
+static void control_watch_delivery(struct control *control)
+{
+    struct failure failure;
+    bool fails = memory_delivery_failure(control->process->memory, &failure);
+    if (fails && !control->delivery_failed) {
+        log_line(LOG_WARN, (struct slice){0},
+                 "the remote backend of memory fails, events wait in the outbox: %s", failure.text);
+    } else if (!fails && control->delivery_failed) {
+        log_line(LOG_INFO, (struct slice){0}, "the remote backend of memory answers again");
+    }
+    control->delivery_failed = fails;
+}
+
+static void control_watched(uv_timer_t *timer)
+{
+    control_watch_store(timer);
+    control_watch_delivery(timer->data);
 }
 
 /* ---- the end ---- */
@@ -359,6 +393,9 @@ static void control_drain(struct control *control, bool now)
     for (size_t i = 0; i < control->process->gateways_count; i++) {
         gateway_post_drain(control->process->gateways[i], now);
     }
+    if (now && control->process->memory != NULL) {
+        memory_hurry(control->process->memory);
+    }
 }
 
 static void control_drain_timed_out(uv_timer_t *timer)
@@ -406,7 +443,7 @@ static enum status control_make_loop(struct control *control, struct failure *re
     /* From here on a signal waits for the loop to run, however early it comes. */
     uv_signal_start(&control->terminate, control_signalled, SIGTERM);
     uv_signal_start(&control->interrupt, control_signalled, SIGINT);
-    uv_timer_start(&control->watch, control_watch_store, 1, control_watch_ms);
+    uv_timer_start(&control->watch, control_watched, 1, control_watch_ms);
     return fetcher_create(
         &control->loop, control_fetches_max + (size_t)control->process->config->a2a_concurrent_max,
         &control->fetcher, reterr);

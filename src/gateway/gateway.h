@@ -98,9 +98,10 @@ struct gateway {
     struct random_source random;
     struct access_log access_log;
     struct metrics metrics;
-    int64_t date_s;     /* the second that <date> shows */
-    char date[32];      /* IMF-fixdate (RFC 9110 5.6.7) */
-    size_t errands_out; /* letters that are still to come back */
+    int64_t date_s;       /* the second that <date> shows */
+    char date[32];        /* IMF-fixdate (RFC 9110 5.6.7) */
+    size_t answers_bytes; /* long answers that wait for their readers */
+    size_t errands_out;   /* letters that are still to come back */
     bool draining;
     bool ended;
 };

@@ -19,6 +19,12 @@ static void memory_errand_done(struct memory_job *job)
     errand_return(job->context);
 }
 
+/* The client has left. */
+static void memory_errand_abandoned(struct errand *errand)
+{
+    memory_job_abandon(((struct memory_errand *)errand)->job);
+}
+
 static enum step_result memory_errand_finished(struct request *request, struct errand *errand)
 {
     struct memory_errand *memory = (struct memory_errand *)errand;
@@ -81,6 +87,7 @@ struct memory_job *memory_errand_create(struct request *request, enum memory_act
     errand->job = job;
     errand->finish = finish;
     errand->errand.finish = memory_errand_finished;
+    errand->errand.abandoned = memory_errand_abandoned;
     errand->errand.release = memory_errand_release;
     return job;
 }

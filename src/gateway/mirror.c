@@ -68,6 +68,13 @@ void mirror_request(struct request *request, struct slice bytes)
     }
 }
 
+void mirror_request_end(struct request *request)
+{
+    if (request->capture != NULL) {
+        capture_request_end(request->capture);
+    }
+}
+
 void mirror_reply_head(struct request *request, const struct response_head *head)
 {
     struct slice type = {0};

@@ -16,6 +16,7 @@ bool mirror_begin(struct request *request) MUST_CHECK;
 
 /* Bytes of the request's body on their way to the engine. */
 void mirror_request(struct request *request, struct slice bytes);
+void mirror_request_end(struct request *request);
 
 void mirror_reply_head(struct request *request, const struct response_head *head);
 

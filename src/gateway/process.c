@@ -276,6 +276,9 @@ enum status process_prepare(struct process *process, struct config *config, stru
     if (status == STATUS_OK) {
         status = process_prepare_demo(process, reterr);
     }
+    if (status == STATUS_OK) {
+        status = memory_check(config, reterr);
+    }
     return status;
 }
 

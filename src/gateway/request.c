@@ -127,7 +127,7 @@ static void request_free(struct request *request)
     }
     engine_call_end(&request->call);
     buffer_clear(&request->body);
-    buffer_clear(&request->reply_text);
+    answer_let_go(request);
     arena_clear(&request->arena);
     free(request);
 }
@@ -205,6 +205,7 @@ void request_body_end(struct request *request)
         request_run(request);
         return;
     }
+    mirror_request_end(request);
     engine_call_body_end(&request->call);
 }
 

@@ -95,6 +95,7 @@ struct request {
     void (*answer_over)(struct request *request); /* gives it back; NULL: nothing to give */
     struct buffer reply_text;
     size_t reply_text_sent;
+    size_t reply_text_held; /* counted in gateway->answers_bytes */
     /* the engine */
     struct slice engine_target;
     bool content_type_json; /* say so to the engine, whatever the client said */

@@ -100,6 +100,7 @@ static void forward_body(struct request *request)
         buffer_clear(&request->body);
     }
     if (request->body_ended) {
+        mirror_request_end(request);
         engine_call_body_end(&request->call);
     } else {
         request->codec->body_start(request);

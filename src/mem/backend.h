@@ -16,7 +16,7 @@ struct database;
 
 enum {
     backend_page_rows_max = 1000,
-    backend_text_bytes_max = 16 * 1024 * 1024, /* of the texts of one page */
+    backend_text_bytes_max = 8 * 1024 * 1024, /* of the texts of a page of several rows */
 };
 
 struct backend_settings {

@@ -328,6 +328,27 @@ enum status postgres_connection_run(struct postgres_connection *connection, cons
 
 /* ---- the connection ---- */
 
+/* False when a password with a bare @ or / has been read as host, port or database: the server or
+ * libpq would name those in failures. */
+static bool options_are_sound(const PQconninfoOption *options)
+{
+    for (const PQconninfoOption *option = options; option->keyword != NULL; option++) {
+        const char *value = option->val;
+        if (value == NULL || value[0] == '\0') {
+            continue;
+        }
+        bool is_host = strcmp(option->keyword, "host") == 0; /* @name is a socket without a file */
+        if ((is_host || strcmp(option->keyword, "dbname") == 0) &&
+            strchr(value + (is_host ? 1 : 0), '@') != NULL) {
+            return false;
+        }
+        if (strcmp(option->keyword, "port") == 0 && strspn(value, "0123456789,") != strlen(value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum status postgres_connection_init(struct postgres_connection *connection, struct slice url,
                                      uint64_t timeout_ms, struct failure *reterr)
 {
@@ -335,11 +356,12 @@ enum status postgres_connection_init(struct postgres_connection *connection, str
     char *complaint = NULL; /* it quotes the URL, and so the password */
     PQconninfoOption *options = copy == NULL ? NULL : PQconninfoParse(copy, &complaint);
     PQfreemem(complaint);
-    if (options == NULL || url.length == 0) {
+    if (options == NULL || url.length == 0 || !options_are_sound(options)) {
         PQconninfoFree(options);
         free(copy);
         failure_set(reterr, "POSTGRES_URL is no connection string: write "
-                            "postgresql://user:password@host:5432/database");
+                            "postgresql://user:password@host:5432/database, and %%40 and %%2F for "
+                            "@ and / in the password");
         return STATUS_INVALID;
     }
     PQconninfoFree(options);

@@ -318,8 +318,9 @@ static bool redact_one(struct memory *memory, struct slice *text, bool is_json, 
 bool bus_redact(struct memory *memory, struct event *event, struct arena *arena)
 {
     struct slice *texts[] = {
-        &event->prompt, &event->completion, &event->message, &event->event,         &event->state,
-        &event->run_id, &event->level,      &event->agent,   &event->finish_reason, &event->model,
+        &event->prompt, &event->completion, &event->message,       &event->event,
+        &event->state,  &event->run_id,     &event->level,         &event->agent,
+        &event->task,   &event->model,      &event->finish_reason,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         if (!redact_one(memory, texts[i], false, arena)) {

@@ -26,6 +26,7 @@ enum {
     bus_expire_rows = 500,
     bus_expire_pause_ms = 60 * 1000,
     bus_remote_reads_max = 1024, /* that wait */
+    bus_remote_erasures_max = 256,
     delivery_events_max = 256,
     delivery_bytes_max = 4 * 1024 * 1024,
 };
@@ -106,6 +107,7 @@ struct memory {
 
     /* the reading thread's */
     bool may_nap;           /* there was something to do, so more is likely to come */
+    size_t requests_bytes;  /* of captured requests that are not whole yet */
     struct bus_item *items; /* of the next batch */
     struct bus_item **items_tail;
     uint64_t items_due_ms;

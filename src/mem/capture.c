@@ -24,6 +24,8 @@ enum {
 
 enum piece {
     PIECE_REQUEST,
+    PIECE_REQUEST_CUT, /* no more of it is kept */
+    PIECE_REQUEST_END,
     PIECE_REPLY_HEAD, /* the bytes are the content type */
     PIECE_REPLY,
 };
@@ -74,6 +76,8 @@ struct capture {
     /* the reading thread's */
     struct dialect_reader *reader;
     struct buffer request;
+    size_t request_counted; /* in memory->requests_bytes */
+    bool is_request_short;
     bool is_request_read;
     int64_t first_token_us;
     atomic_bool has_first_token; /* no more marks are needed */
@@ -230,18 +234,44 @@ static void keep_piece(struct capture *capture, enum piece piece, struct slice b
     } while (bytes.length > 0);
 }
 
+/* The queue is beyond what answers that wait can hold down: requests are coming in. */
+static bool is_overfull(const struct capture *capture)
+{
+    const struct memory *memory = capture->memory;
+    uint64_t extra = memory->settings.queue_bytes_max / 2;
+    extra = extra < request_bytes_max(capture) ? request_bytes_max(capture) : extra;
+    return atomic_load(&memory->queue_bytes) >= memory->settings.queue_bytes_max + extra;
+}
+
 void capture_request(struct capture *capture, struct slice bytes)
 {
     if (capture->lost != STATUS_OK || capture->is_request_cut || bytes.length == 0) {
         return;
     }
     size_t room = request_bytes_max(capture) - capture->request_bytes;
-    if (bytes.length > room) {
-        capture->is_request_cut = true;
-        bytes.length = room;
+    if (capture->request_bytes > block_bytes_max && is_overfull(capture)) {
+        room = 0;
     }
+    capture->is_request_cut = bytes.length > room;
+    bytes.length = capture->is_request_cut ? room : bytes.length;
     capture->request_bytes += bytes.length;
-    keep_piece(capture, PIECE_REQUEST, bytes, 0);
+    if (bytes.length > 0) {
+        keep_piece(capture, PIECE_REQUEST, bytes, 0);
+    }
+    if (capture->is_request_cut && capture->lost == STATUS_OK) {
+        keep_piece(capture, PIECE_REQUEST_CUT, slice_make(NULL, 0), 0);
+    }
+}
+
+void capture_request_end(struct capture *capture)
+{
+    if (capture->lost != STATUS_OK || capture->request_bytes <= block_bytes_max) {
+        return; /* a letter of its own costs more than keeping it */
+    }
+    keep_piece(capture, PIECE_REQUEST_END, slice_make(NULL, 0), 0);
+    if (capture->block != NULL) {
+        hand_over(capture);
+    }
 }
 
 void capture_reply_head(struct capture *capture, unsigned status, struct slice content_type,
@@ -304,6 +334,13 @@ static bool has_reader(struct capture *capture)
     return capture->reader != NULL;
 }
 
+static void request_clear(struct capture *capture)
+{
+    buffer_clear(&capture->request);
+    capture->memory->requests_bytes -= capture->request_counted;
+    capture->request_counted = 0;
+}
+
 static void request_read(struct capture *capture)
 {
     if (capture->is_request_read) {
@@ -311,12 +348,31 @@ static void request_read(struct capture *capture)
     }
     capture->is_request_read = true;
     if (has_reader(capture)) {
-        bool is_whole =
-            capture->request.length < request_bytes_max(capture) && !capture->request.failed;
+        bool is_whole = !capture->is_request_short && !capture->request.failed;
         capture->memory->reader->read_request(capture->reader, buffer_slice(&capture->request),
                                               is_whole);
     }
-    buffer_clear(&capture->request);
+    request_clear(capture);
+}
+
+/* Requests that are still coming in share half of what the queue may hold, or as much as one may
+ * need; they do not wait for each other, or those that come slowly would hold up all the others. */
+static void request_keep(struct capture *capture, struct slice bytes)
+{
+    struct memory *memory = capture->memory;
+    size_t share = (size_t)memory->settings.queue_bytes_max / 2;
+    share = share < request_bytes_max(capture) ? request_bytes_max(capture) : share;
+    if (capture->is_request_read) {
+        return;
+    }
+    if (memory->requests_bytes > share || bytes.length > share - memory->requests_bytes) {
+        capture->is_request_short = true;
+        request_read(capture);
+        return;
+    }
+    buffer_append(&capture->request, bytes);
+    memory->requests_bytes += capture->request.capacity - capture->request_counted;
+    capture->request_counted = capture->request.capacity;
 }
 
 static void piece_read(struct capture *capture, const struct mark *mark, struct slice bytes)
@@ -324,7 +380,14 @@ static void piece_read(struct capture *capture, const struct mark *mark, struct 
     const struct exchange_reader *reader = capture->memory->reader;
     switch (mark->piece) {
     case PIECE_REQUEST:
-        buffer_append(&capture->request, bytes);
+        request_keep(capture, bytes);
+        break;
+    case PIECE_REQUEST_CUT:
+        capture->is_request_short = true;
+        request_read(capture);
+        break;
+    case PIECE_REQUEST_END:
+        request_read(capture);
         break;
     case PIECE_REPLY_HEAD:
         request_read(capture);
@@ -368,7 +431,7 @@ static void capture_free(struct capture *capture)
     if (capture->reader != NULL) {
         capture->memory->reader->free(capture->reader);
     }
-    buffer_clear(&capture->request);
+    request_clear(capture);
     free(capture);
 }
 
@@ -402,6 +465,23 @@ static void event_make(struct capture *capture, struct event *event)
         event->prompt = exchange->prompt;
         event->completion = exchange->completion;
         event->truncated = exchange->truncated;
+    }
+}
+
+/* Redacted texts may be longer than what they were. */
+static void texts_cap(const struct memory *memory, struct event *event)
+{
+    struct slice *texts[] = {&event->prompt, &event->completion};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        size_t length = (size_t)memory->settings.capture_bytes_max;
+        if (texts[i]->length <= length) {
+            continue;
+        }
+        while (length > 0 && ((unsigned char)texts[i]->data[length] & 0xc0) == 0x80) {
+            length--; /* not inside a character */
+        }
+        texts[i]->length = length;
+        event->truncated = true;
     }
 }
 
@@ -466,10 +546,11 @@ static void end_letter(struct memory *memory, struct bus_letter *letter)
     }
     /* twice: as they were and as redacted, which may be longer */
     arena_init(&captured->arena,
-               16 * (size_t)memory->settings.capture_bytes_max + item_arena_extra);
+               40 * (size_t)memory->settings.capture_bytes_max + item_arena_extra);
     event_make(capture, &captured->event);
-    if (!bus_redact(memory, &captured->event, &captured->arena) ||
-        !texts_keep(&captured->event, &captured->arena)) {
+    bool is_redacted = bus_redact(memory, &captured->event, &captured->arena);
+    texts_cap(memory, &captured->event);
+    if (!is_redacted || !texts_keep(&captured->event, &captured->arena)) {
         arena_clear(&captured->arena);
         free(captured);
         capture_lost(capture, STATUS_NO_MEMORY);

@@ -34,6 +34,8 @@ struct capture *capture_begin(struct memory *memory, const struct capture_start 
 
 /* Bytes of the request's body, in order, before any of the reply. */
 void capture_request(struct capture *capture, struct slice bytes);
+/* The body is whole: what is long of it is read now and not kept until the reply comes. */
+void capture_request_end(struct capture *capture);
 
 /* <content_encoding> empty or "identity": readable. */
 void capture_reply_head(struct capture *capture, unsigned status, struct slice content_type,

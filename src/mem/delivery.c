@@ -26,6 +26,12 @@ struct frame_list {
     size_t count;
 };
 
+/* How the last call of a thread to the remote went. */
+struct condition {
+    bool is_failing;
+    struct failure failure;
+};
+
 struct delivery {
     struct memory *memory;
     pthread_t writer;
@@ -40,6 +46,8 @@ struct delivery {
     bool is_kicked;
     bool is_sync_done;
     enum status sync_status;
+    struct condition writing;
+    struct condition reading;
 
     /* the delivering thread's */
     void *handle; /* of the backend */
@@ -48,6 +56,7 @@ struct delivery {
     unsigned failures; /* one after the other */
     uint64_t try_at_ms;
     uint64_t expire_at_ms;
+    bool has_erased; /* in the last turn */
 };
 
 /* A job of the store that the delivering thread waits for. */
@@ -143,6 +152,18 @@ static enum status remove_batch(struct store_job *job, struct database *database
 
 /* ---- delivering ---- */
 
+/* <failure> NULL: the remote does as it is told. */
+static void condition_set(struct delivery *delivery, struct condition *condition,
+                          const struct failure *failure)
+{
+    pthread_mutex_lock(&delivery->lock);
+    condition->is_failing = failure != NULL;
+    if (failure != NULL) {
+        condition->failure = *failure;
+    }
+    pthread_mutex_unlock(&delivery->lock);
+}
+
 static void has_failed(struct delivery *delivery)
 {
     const struct bus_settings *settings = &delivery->memory->settings;
@@ -191,13 +212,15 @@ static void batch_remove(struct delivery *delivery, struct sync_job *sync, bool 
 static void batch_write(struct delivery *delivery, struct sync_job *sync)
 {
     struct memory *memory = delivery->memory;
-    struct failure failure;
+    struct failure failure = {""};
     size_t count = sync->batch.count;
     enum status status = STATUS_IO;
     if (is_open(delivery, &failure)) {
         status =
             memory->settings.backend->write(delivery->handle, sync->batch.events, count, &failure);
     }
+    bool has_answered = delivery->is_open && (status == STATUS_OK || status == STATUS_INVALID);
+    condition_set(delivery, &delivery->writing, has_answered ? NULL : &failure);
     if (status == STATUS_OK) {
         batch_remove(delivery, sync, false);
     } else if (status == STATUS_INVALID && count > 1) {
@@ -233,7 +256,7 @@ static bool deliver(struct delivery *delivery)
 
 static void erase(struct delivery *delivery, struct bus_frame *frame)
 {
-    struct failure failure;
+    struct failure failure = {""};
     uint64_t erased = 0;
     enum status status = STATUS_IO;
     struct backend_query query = frame->job.query;
@@ -242,12 +265,13 @@ static void erase(struct delivery *delivery, struct bus_frame *frame)
         status =
             delivery->memory->settings.backend->erase(delivery->handle, &query, &erased, &failure);
     }
-    if (status != STATUS_OK) {
+    bool has_erased = status == STATUS_OK || status == STATUS_NOT_FOUND;
+    if (!has_erased) {
         atomic_fetch_add(&delivery->memory->counters.delivery_failures, 1);
     }
+    condition_set(delivery, &delivery->writing, has_erased ? NULL : &failure);
     frame->job.erased += erased;
-    bus_answer(frame, status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_IO,
-               &failure);
+    bus_answer(frame, has_erased ? STATUS_OK : STATUS_IO, &failure);
 }
 
 static void expire(struct delivery *delivery, uint64_t now_ms)
@@ -304,8 +328,13 @@ static void *writer_run(void *delivery_pointer)
         uint64_t now_ms = clock_monotonic_ms();
         bool is_time = now_ms >= delivery->try_at_ms;
         bool expires = delivery->memory->settings.retention_ms > 0;
-        struct bus_frame *erasure = list_take(&delivery->erasures);
-        bool may_deliver = erasure == NULL && delivery->is_kicked && is_time;
+        bool may_deliver = delivery->is_kicked && is_time;
+        struct bus_frame *erasure = NULL;
+        if (!may_deliver || !delivery->has_erased) { /* neither keeps the other waiting */
+            erasure = list_take(&delivery->erasures);
+        }
+        may_deliver = may_deliver && erasure == NULL;
+        delivery->has_erased = erasure != NULL;
         if (erasure == NULL && !may_deliver && !(expires && now_ms >= delivery->expire_at_ms)) {
             uint64_t at_ms = delivery->is_kicked ? delivery->try_at_ms : now_ms + idle_ms;
             at_ms = expires && delivery->expire_at_ms < at_ms ? delivery->expire_at_ms : at_ms;
@@ -328,15 +357,22 @@ static void read_answer(struct delivery *delivery, void **handle, bool *is_handl
                         struct bus_frame *frame)
 {
     const struct bus_settings *settings = &delivery->memory->settings;
-    struct failure failure;
+    struct failure failure = {""};
     enum status status = STATUS_IO;
     struct memory_job *job = &frame->job;
+    if (atomic_load(&job->is_abandoned)) {
+        bus_answer(frame, STATUS_IO, &failure);
+        return;
+    }
     if (!*is_handle_open) {
         *is_handle_open = settings->backend->open(&settings->remote, handle, &failure) == STATUS_OK;
     }
     if (*is_handle_open) {
         status = settings->backend->read(*handle, &job->query, &job->arena, &job->page, &failure);
     }
+    bool has_answered = *is_handle_open && (status == STATUS_OK || status == STATUS_NOT_FOUND ||
+                                            status == STATUS_INVALID);
+    condition_set(delivery, &delivery->reading, has_answered ? NULL : &failure);
     bus_answer(frame, status, &failure);
 }
 
@@ -415,23 +451,43 @@ static void answer_all(struct frame_list *list)
     }
 }
 
+static void list_move(struct frame_list *from, struct frame_list *to)
+{
+    struct bus_frame *frame;
+    to->first = NULL;
+    to->tail = &to->first;
+    to->count = 0;
+    while ((frame = list_take(from)) != NULL) {
+        list_add(to, frame);
+    }
+}
+
+void delivery_hurry(struct delivery *delivery)
+{
+    struct frame_list reads;
+    struct frame_list erasures;
+    pthread_mutex_lock(&delivery->lock);
+    delivery->is_closing = true;
+    list_move(&delivery->reads, &reads);
+    list_move(&delivery->erasures, &erasures);
+    pthread_cond_broadcast(&delivery->changed);
+    pthread_mutex_unlock(&delivery->lock);
+    answer_all(&reads);
+    answer_all(&erasures);
+}
+
 void delivery_free(struct delivery *delivery)
 {
     if (delivery == NULL) {
         return;
     }
-    pthread_mutex_lock(&delivery->lock);
-    delivery->is_closing = true;
-    pthread_cond_broadcast(&delivery->changed);
-    pthread_mutex_unlock(&delivery->lock);
+    delivery_hurry(delivery);
     if (delivery->has_writer) {
         pthread_join(delivery->writer, NULL);
     }
     if (delivery->has_reader) {
         pthread_join(delivery->reader, NULL);
     }
-    answer_all(&delivery->reads);
-    answer_all(&delivery->erasures);
     pthread_mutex_destroy(&delivery->lock);
     pthread_cond_destroy(&delivery->changed);
     free(delivery);
@@ -447,34 +503,60 @@ void delivery_kick(struct delivery *delivery)
     pthread_mutex_unlock(&delivery->lock);
 }
 
-void delivery_erase(struct delivery *delivery, struct bus_frame *take_frame)
+bool delivery_failure(struct delivery *delivery, struct failure *ret)
 {
     pthread_mutex_lock(&delivery->lock);
-    list_add(&delivery->erasures, take_frame);
-    pthread_cond_broadcast(&delivery->changed);
+    bool is_writing = delivery->writing.is_failing;
+    bool is_failing = is_writing || delivery->reading.is_failing;
+    if (is_failing) {
+        *ret = is_writing ? delivery->writing.failure : delivery->reading.failure;
+    }
     pthread_mutex_unlock(&delivery->lock);
+    return is_failing;
 }
 
-static void read_refused(struct memory *memory, struct bus_letter *letter)
+static struct bus_frame *frame_of(struct bus_letter *letter)
 {
-    struct bus_frame *frame =
-        (struct bus_frame *)(void *)((char *)letter - offsetof(struct bus_frame, letter));
+    return (struct bus_frame *)(void *)((char *)letter - offsetof(struct bus_frame, letter));
+}
+
+static void frame_crowded(struct memory *memory, struct bus_letter *letter)
+{
     struct failure failure;
     failure_set(&failure, "too many questions wait for the remote backend");
-    bus_answer(frame, STATUS_AGAIN, &failure);
+    bus_answer(frame_of(letter), STATUS_AGAIN, &failure);
+}
+
+static void frame_late(struct memory *memory, struct bus_letter *letter)
+{
+    struct failure failure;
+    failure_set(&failure, "the gateway is ending");
+    bus_answer(frame_of(letter), STATUS_IO, &failure);
+}
+
+static void frame_wait(struct delivery *delivery, struct frame_list *list, size_t count_max,
+                       struct bus_frame *take_frame)
+{
+    pthread_mutex_lock(&delivery->lock);
+    bool is_closing = delivery->is_closing;
+    bool has_room = list->count < count_max;
+    if (has_room && !is_closing) {
+        list_add(list, take_frame);
+        pthread_cond_broadcast(&delivery->changed);
+    }
+    pthread_mutex_unlock(&delivery->lock);
+    if (!has_room || is_closing) {
+        take_frame->letter.run = is_closing ? frame_late : frame_crowded;
+        bus_post(delivery->memory, &take_frame->letter);
+    }
+}
+
+void delivery_erase(struct delivery *delivery, struct bus_frame *take_frame)
+{
+    frame_wait(delivery, &delivery->erasures, bus_remote_erasures_max, take_frame);
 }
 
 void delivery_read(struct delivery *delivery, struct bus_frame *take_frame)
 {
-    pthread_mutex_lock(&delivery->lock);
-    bool has_room = delivery->reads.count < bus_remote_reads_max;
-    if (has_room) {
-        list_add(&delivery->reads, take_frame);
-        pthread_cond_broadcast(&delivery->changed);
-    }
-    pthread_mutex_unlock(&delivery->lock);
-    if (!has_room) {
-        take_frame->letter.run = read_refused;
-        bus_post(delivery->memory, &take_frame->letter);
-    }
+    frame_wait(delivery, &delivery->reads, bus_remote_reads_max, take_frame);
 }

@@ -22,6 +22,10 @@ void delivery_free(struct delivery *delivery);
 
 /* There is something in the outbox. */
 void delivery_kick(struct delivery *delivery);
+/* Nothing more is begun at the remote; what waits is answered with STATUS_IO, also later. */
+void delivery_hurry(struct delivery *delivery);
+/* True while calls fail; <ret> says why. */
+bool delivery_failure(struct delivery *delivery, struct failure *ret);
 /* Answers from another thread. */
 void delivery_read(struct delivery *delivery, struct bus_frame *take_frame);
 /* When the rows are out of the outbox already. */

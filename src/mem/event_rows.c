@@ -248,29 +248,33 @@ enum status event_rows_insert(struct database *database, const struct event *eve
     " AND (?3 IS NULL OR e.session = ?3) AND (?4 IS NULL OR e.task = ?4)"                          \
     " AND (?5 IS NULL OR e.event = ?5)"
 /* Which rows may be asked for, newest first. */
-#define SEQS(table) "SELECT seq FROM " table " WHERE owner = ?1 AND seq <= ?2"
+#define SEQS(table, filter)                                                                        \
+    "SELECT seq FROM " table " WHERE owner = ?1 AND seq <= ?2" filter " ORDER BY seq DESC"
 
 static const char sql_by_id[] = EVENT_SELECT " FROM events e WHERE e.owner = ?1 AND e.id = ?6";
-static const char sql_pending[] = SEQS("events_pending") " ORDER BY seq DESC";
-static const char sql_by_owner[] = SEQS("events_of_owner") " ORDER BY seq DESC";
-static const char sql_by_kind[] = SEQS("events_of_kind") " AND event = ?5 ORDER BY seq DESC";
-static const char sql_by_session[] =
-    SEQS("events_of_session") " AND session = ?3 ORDER BY seq DESC";
-static const char sql_by_task[] = SEQS("events_of_task") " AND task = ?4 ORDER BY seq DESC";
+static const char sql_pending[] = SEQS("events_pending", "");
+static const char sql_by_owner[] = SEQS("events_of_owner", "");
+static const char sql_by_kind[] = SEQS("events_of_kind", " AND event = ?3");
+static const char sql_by_session[] = SEQS("events_of_session", " AND session = ?3");
+static const char sql_by_task[] = SEQS("events_of_task", " AND task = ?3");
 
 /* One of them; its owner is looked at here. */
 static const char sql_candidate[] =
     EVENT_SELECT " FROM events e WHERE e.seq = ?6 AND e.owner = ?1 AND e.seq <= ?2" FILTERS;
 
-static const char *seqs_sql(const struct backend_query *query)
+/* *ret_filter is parameter 3; absent: there is none. */
+static const char *seqs_sql(const struct backend_query *query, struct slice *ret_filter)
 {
+    bool is_kind = query->event.data != NULL && !slice_equals(query->event, SLICE("exchange"));
+    *ret_filter = query->task;
     if (query->task.data != NULL) {
         return sql_by_task;
     }
+    *ret_filter = query->session;
     if (query->session.data != NULL) {
         return sql_by_session;
     }
-    bool is_kind = query->event.data != NULL && !slice_equals(query->event, SLICE("exchange"));
+    *ret_filter = is_kind ? query->event : slice_make(NULL, 0);
     return is_kind ? sql_by_kind : sql_by_owner;
 }
 
@@ -329,12 +333,18 @@ static enum status collect_row(sqlite3_stmt *statement, const struct backend_que
     if (!is_after_place(query, &event)) {
         return STATUS_OK;
     }
-    collection->is_cut = collection->bytes > backend_text_bytes_max;
-    if (collection->is_cut || collection_is_enough(collection, query->limit, event.timestamp_us)) {
+    if (collection_is_enough(collection, query->limit, event.timestamp_us)) {
         *ret_is_enough = true;
         return STATUS_OK;
     }
-    if (!event_row_read(statement, arena, &event) || !collection_add(collection, &event)) {
+    bool is_read = event_row_read(statement, arena, &event);
+    collection->is_cut = is_read && collection->count > 0 &&
+                         collection->bytes + event_bytes(&event) > backend_text_bytes_max;
+    if (collection->is_cut) { /* but a page has one row, however large */
+        *ret_is_enough = true;
+        return STATUS_OK;
+    }
+    if (!is_read || !collection_add(collection, &event)) {
         failure_set(reterr, "no memory to read events");
         return STATUS_NO_MEMORY;
     }
@@ -459,6 +469,19 @@ static enum status candidate_take(struct reading *reading, int64_t seq, struct f
     return status;
 }
 
+static sqlite3_stmt *seqs_open(struct reading *reading, const char *sql, struct slice filter)
+{
+    sqlite3_stmt *statement = database_statement(reading->database, sql);
+    if (statement != NULL) {
+        sqlite3_bind_int64(statement, 1, reading->owner);
+        sqlite3_bind_int64(statement, 2, seq_below(reading->query));
+        if (filter.data != NULL) {
+            database_bind_text(statement, 3, filter);
+        }
+    }
+    return statement;
+}
+
 /* The next number of <statement>; below all when there is none. */
 static enum status seq_next(struct database *database, sqlite3_stmt *statement, int64_t *ret,
                             struct failure *reterr)
@@ -473,15 +496,15 @@ static enum status seq_next(struct database *database, sqlite3_stmt *statement, 
 static enum status list_rows(struct reading *reading, struct failure *reterr)
 {
     struct database *database = reading->database;
-    sqlite3_stmt *pending = database_statement(database, sql_pending);
-    sqlite3_stmt *listed = database_statement(database, seqs_sql(reading->query));
+    struct slice filter;
+    const char *sql = seqs_sql(reading->query, &filter);
+    sqlite3_stmt *pending = seqs_open(reading, sql_pending, slice_make(NULL, 0));
+    sqlite3_stmt *listed = seqs_open(reading, sql, filter);
     if (pending == NULL || listed == NULL) {
         return database_status(database, reterr);
     }
     int64_t first = INT64_MIN;
     int64_t second = INT64_MIN;
-    query_bind(pending, reading->query, reading->owner);
-    query_bind(listed, reading->query, reading->owner);
     enum status status = seq_next(database, pending, &first, reterr);
     if (status == STATUS_OK) {
         status = seq_next(database, listed, &second, reterr);

@@ -75,6 +75,11 @@ void memory_job_free(struct memory_job *job)
     }
 }
 
+void memory_job_abandon(struct memory_job *job)
+{
+    atomic_store(&job->is_abandoned, true);
+}
+
 void bus_answer(struct bus_frame *take_frame, enum status status, const struct failure *failure)
 {
     struct memory_job *job = &take_frame->job;
@@ -184,6 +189,10 @@ static enum status read_run(struct store_job *store_job, struct database *databa
     const struct backend *backend = frame->memory->settings.backend;
     struct memory_job *job = &frame->job;
     frame->page = (struct event_page){.events = NULL};
+    if (atomic_load(&job->is_abandoned)) {
+        failure_set(reterr, "nobody waits for the answer");
+        return STATUS_NOT_FOUND;
+    }
     if (!backend->is_embedded) {
         return outbox_find(database, &job->query, &job->arena, &frame->page, reterr);
     }
@@ -374,9 +383,7 @@ enum status bus_open(const struct bus_settings *settings, struct slice redact, s
     return STATUS_OK;
 }
 
-enum status memory_open(const struct config *config, struct store *store,
-                        const struct exchange_reader *reader, struct memory **ret,
-                        struct failure *reterr)
+static struct bus_settings settings_of(const struct config *config)
 {
     bool is_weaviate =
         config->mem_backend == MEM_BACKEND_WEAVIATE || config->mem_backend == MEM_BACKEND_SAKANA;
@@ -394,16 +401,71 @@ enum status memory_open(const struct config *config, struct store *store,
     };
     if (config->mem_backend != MEM_BACKEND_NONE) {
         settings.backend = backend_find(slice_from_string(backend_names[config->mem_backend]));
-        if (settings.backend == NULL || store == NULL) {
-            failure_set(reterr, "MEM_BACKEND: this backend is not there, or has no store");
-            return STATUS_INVALID;
-        }
-        if (config->mem_backend == MEM_BACKEND_POSTGRES && config->postgres_url.length == 0) {
-            failure_set(reterr, "MEM_BACKEND=postgres needs POSTGRES_URL");
-            return STATUS_INVALID;
-        }
+    }
+    return settings;
+}
+
+/* Opening a remote backend looks at its options; it connects when it is used. */
+static enum status settings_check(const struct config *config, const struct bus_settings *settings,
+                                  struct failure *reterr)
+{
+    void *handle = NULL;
+    if (config->mem_backend == MEM_BACKEND_NONE) {
+        return STATUS_OK;
+    }
+    if (settings->backend == NULL) {
+        failure_set(reterr, "MEM_BACKEND: this backend is not there");
+        return STATUS_INVALID;
+    }
+    if (config->mem_backend == MEM_BACKEND_POSTGRES && config->postgres_url.length == 0) {
+        failure_set(reterr, "MEM_BACKEND=postgres needs POSTGRES_URL");
+        return STATUS_INVALID;
+    }
+    if (settings->backend->is_embedded) {
+        return STATUS_OK;
+    }
+    enum status status = settings->backend->open(&settings->remote, &handle, reterr);
+    if (status == STATUS_OK) {
+        settings->backend->close(handle);
+    }
+    return status;
+}
+
+enum status memory_check(const struct config *config, struct failure *reterr)
+{
+    struct redactor *redactor = NULL;
+    struct bus_settings settings = settings_of(config);
+    enum status status = settings_check(config, &settings, reterr);
+    if (status == STATUS_OK) {
+        status = redactor_create(config->mem_redact, &redactor, reterr);
+    }
+    if (status == STATUS_OK) {
+        redactor_free(redactor);
+    }
+    return status;
+}
+
+enum status memory_open(const struct config *config, struct store *store,
+                        const struct exchange_reader *reader, struct memory **ret,
+                        struct failure *reterr)
+{
+    struct bus_settings settings = settings_of(config);
+    enum status status = memory_check(config, reterr);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (settings.backend != NULL && store == NULL) {
+        failure_set(reterr, "MEM_BACKEND: this backend has no store");
+        return STATUS_INVALID;
     }
     return bus_open(&settings, config->mem_redact, store, reader, ret, reterr);
+}
+
+void memory_hurry(struct memory *memory)
+{
+    if (memory->delivery != NULL) {
+        delivery_hurry(memory->delivery);
+    }
 }
 
 void memory_close(struct memory *memory)
@@ -437,6 +499,11 @@ bool memory_is_healthy(const struct memory *memory)
 {
     return memory->store == NULL ||
            (store_health(memory->store) == STORE_FINE && !atomic_load(&memory->is_outbox_full));
+}
+
+bool memory_delivery_failure(const struct memory *memory, struct failure *ret)
+{
+    return memory->delivery != NULL && delivery_failure(memory->delivery, ret);
 }
 
 const struct memory_counters *memory_counters(const struct memory *memory)

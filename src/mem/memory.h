@@ -37,6 +37,7 @@ struct memory_job {
     struct failure failure;
     struct event_page page;
     uint64_t erased;
+    atomic_bool is_abandoned; /* by memory_job_abandon */
     /* On another thread, exactly once, never from inside memory_run. Takes the job. */
     void (*done)(struct memory_job *job);
     void *context; /* the caller's */
@@ -47,11 +48,19 @@ struct memory_job *memory_job_create(enum memory_action action,
                                      void (*done)(struct memory_job *job), void *context);
 void memory_job_free(struct memory_job *job); /* takes NULL */
 
+/* Nobody waits for the answer any more. <done> is called nevertheless; a question that has not been
+ * asked by then is not asked. Any thread, before <done> has returned. */
+void memory_job_abandon(struct memory_job *job);
+
 /* Gives <event> a fresh id and the time of now, and the fields that mean "not known". */
 void memory_event_init(struct event *event);
 
-/* Main thread. <store> is NULL only with MEM_BACKEND=none. STATUS_INVALID: an option is wrong, and
- * <reterr> names it. A remote that is away is no failure. <reader> reads captured calls. */
+/* STATUS_INVALID: an option is wrong, and <reterr> names it, without its value. Reaches out to
+ * nobody. */
+enum status memory_check(const struct config *config, struct failure *reterr) MUST_CHECK;
+
+/* Main thread. <store> is NULL only with MEM_BACKEND=none. STATUS_INVALID: as memory_check says.
+ * A remote that is away is no failure. <reader> reads captured calls. */
 enum status memory_open(const struct config *config, struct store *store,
                         const struct exchange_reader *reader, struct memory **ret,
                         struct failure *reterr) MUST_CHECK;
@@ -62,11 +71,19 @@ void memory_close(struct memory *memory);
 /* Any thread. <job>->done tells the outcome. */
 void memory_run(struct memory *memory, struct memory_job *take_job);
 
+/* Any thread, when the gateway ends and will not wait: what has not been asked at the remote
+ * backend yet is answered with STATUS_IO, now and from now on, and nothing more is delivered. What
+ * runs there is waited for. */
+void memory_hurry(struct memory *memory);
+
 /* False for MEM_BACKEND=none: nothing needs to be captured. */
 bool memory_keeps(const struct memory *memory);
 
 /* False while a mirrored exchange could not be kept: the store refuses (MEM_REQUIRED asks). */
 bool memory_is_healthy(const struct memory *memory);
+
+/* True while calls to the remote backend fail; <ret> says why, in one sentence without secrets. */
+bool memory_delivery_failure(const struct memory *memory, struct failure *ret);
 
 /* ---- room ---- */
 

@@ -3,7 +3,7 @@
  * word_postings.h - which words are in which rows: sorted, packed into parts, looked up. Bytes in
  * memory; the tables are word_index.c's.
  *
- * A posting says that a word, known by a number of 24 bits, is in a row, known by its place in a
+ * A posting says that a word, known by a number of 31 bits, is in a row, known by its place in a
  * segment. The postings of a segment are cut into 2^bits parts by the upper bits of the number, so
  * that a word is looked up in one part of some 2 KiB. A part is groups of
  *
@@ -18,7 +18,7 @@
 #include "base/buffer.h"
 
 enum {
-    postings_number_bits = 24,
+    postings_number_bits = 31,
     postings_part_bits_max = 12,
 };
 

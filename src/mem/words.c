@@ -50,7 +50,7 @@ static int cut(struct words_cutter *cutter, int reason, struct slice text, void 
     return cutter->tokenizer.xTokenize(cutter->handle, context, reason, text.data, length, take);
 }
 
-/* FNV-1a, then mixed (MurmurHash3's end), so that the upper 24 bits are good. */
+/* FNV-1a, then mixed (MurmurHash3's end), so that all bits are good. */
 static uint32_t number_of(const char *word, size_t length)
 {
     uint32_t sum = UINT32_C(0x811c9dc5);

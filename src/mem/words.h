@@ -3,7 +3,7 @@
  * words.h - texts cut into words, as the embedded backend's search sees them: letters and digits,
  * without case and accents (FTS5's tokenizer unicode61).
  *
- * What is kept of a word elsewhere is a number of 24 bits (word_postings.h). Two words may share
+ * What is kept of a word elsewhere is a number of 31 bits (word_postings.h). Two words may share
  * one, so whatever was found by numbers is compared with the words themselves by
  * words_wanted_match. The thread of the database, only. */
 #ifndef AG_MEM_WORDS_H

@@ -2,7 +2,10 @@
  *
  * schema_tasks.c - the tables of A2A tasks and of the webhooks that hear of them;
  * a2a/task_store.c writes them. A task that has not ended has ended_us 0. task_total counts rows,
- * since counting a million of them takes too long. Times are microseconds of the wall clock. */
+ * since counting a million of them takes too long. task_messages has the id of every message that a
+ * client ever sent to a task. task_events has what memory has not acknowledged yet: a row comes
+ * with the change of the task, and goes when memory has the event of that id. Times are
+ * microseconds of the wall clock. */
 #include "store/schema.h"
 
 extern const char schema_tasks[];
@@ -35,8 +38,6 @@ const char schema_tasks[] =
     " input TEXT,"
     " history TEXT,"
     " result TEXT);"
-    "CREATE UNIQUE INDEX tasks_by_message ON tasks(issuer, subject, message_id)"
-    " WHERE message_id IS NOT NULL;"
     "CREATE INDEX tasks_by_owner ON tasks(issuer, subject, updated_us, id);"
     "CREATE INDEX tasks_open_of_owner ON tasks(issuer, subject) WHERE ended_us = 0;"
     "CREATE INDEX tasks_open ON tasks(id) WHERE ended_us = 0;"
@@ -47,7 +48,23 @@ const char schema_tasks[] =
     " BEGIN UPDATE task_total SET tasks = tasks + 1; END;"
     "CREATE TRIGGER tasks_removed AFTER DELETE ON tasks"
     " BEGIN UPDATE task_total SET tasks = tasks - 1;"
-    " DELETE FROM task_pushes WHERE task_id = old.id; END;"
+    " DELETE FROM task_pushes WHERE task_id = old.id;"
+    " DELETE FROM task_messages WHERE task_id = old.id;"
+    " DELETE FROM task_events WHERE task_id = old.id; END;"
+    "CREATE TABLE task_messages("
+    " issuer TEXT NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " message_id TEXT NOT NULL,"
+    " task_id TEXT NOT NULL,"
+    " PRIMARY KEY(issuer, subject, message_id)) WITHOUT ROWID;"
+    "CREATE INDEX task_messages_by_task ON task_messages(task_id);"
+    "CREATE TABLE task_events("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " task_id TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL,"
+    " is_result INTEGER NOT NULL,"
+    " payload TEXT) WITHOUT ROWID;" /* NULL: the task's input */
+    "CREATE INDEX task_events_by_task ON task_events(task_id);"
     "CREATE TABLE task_pushes("
     " task_id TEXT NOT NULL,"
     " id TEXT NOT NULL,"

@@ -262,7 +262,7 @@ describe('the gateway as a client of Temporal', () => {
     const driver = startDriver(scope, temporal.address, { taskId: 'a', timeoutMs: 500 });
     const { end, message } = await driver.outcome;
     assert.equal(end, 'unreachable');
-    assert.ok(message.startsWith(`Temporal at ${temporal.address} cannot be reached: `), message);
+    assert.equal(message, 'Temporal cannot be reached');
   });
 
   test('TLS and the API key, as Temporal Cloud wants them', async (t) => {
@@ -464,6 +464,6 @@ describe('a task that is a workflow', () => {
     const gateway = await startGateway(scope, settings);
     const { state, result } = await endOf(ask, gateway, await sendWorkflow(ask, gateway));
     assert.equal(state, 'error');
-    assert.ok(result.detail.startsWith(`Temporal at ${temporal.address} cannot be reached`), result.detail);
+    assert.equal(result.detail, 'Temporal cannot be reached');
   });
 });

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 
-import express from 'express';
 import * as v02 from 'a2a-sdk-v02/server';
 import * as v03 from 'a2a-sdk-v03/server';
 import * as v03Express from 'a2a-sdk-v03/server/express';
@@ -15,6 +15,8 @@ import * as v1 from 'a2a-sdk-v1/server';
 import * as v1Express from 'a2a-sdk-v1/server/express';
 
 import { within } from './wait.mjs';
+
+const express = createRequire(import.meta.resolve('a2a-sdk-v02/server'))('express'); // the SDK's own
 
 /** What the agent does with a message: [what, its words] for each thing it tells. */
 function act(text) {

@@ -39,7 +39,6 @@ struct scene {
     size_t events_count;
     char remembered[16][128];
     size_t remembered_count;
-    unsigned stamps;
     char minted[256];
 };
 
@@ -60,9 +59,7 @@ static enum status mint(void *context, const struct a2a_delegation *delegation,
 
 static void stamp(void *context, struct event *event)
 {
-    struct scene *scene = context;
-    snprintf(event->id, sizeof(event->id), "%036u", ++scene->stamps);
-    event->timestamp_us = 1;
+    snprintf(event->id, sizeof(event->id), "%036llu", (unsigned long long)uv_hrtime());
 }
 
 static void remember(void *context, const struct event *event, struct a2a_remembering *remembering)

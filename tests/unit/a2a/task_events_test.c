@@ -66,9 +66,11 @@ static const char *next_after(struct scene *scene, unsigned number)
     run(scene, job);
     text[0] = '\0';
     if (job->has_more) {
-        snprintf(text, sizeof(text), "%d %d %.*s", atoi(job->event.id), job->event.is_result,
+        uint64_t at = 0;
+        assert_true(slice_parse_uint(slice_from_string(job->event.id), 1000, &at));
+        assert_int_equal(job->event.at_us, at * 1000);
+        snprintf(text, sizeof(text), "%d %d %.*s", (int)at, job->event.is_result,
                  SLICE_ARGS(job->tasks[0].input));
-        assert_int_equal(job->event.at_us, atoi(job->event.id) * 1000);
     }
     task_job_free(job);
     return text;

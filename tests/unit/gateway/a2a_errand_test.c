@@ -464,6 +464,67 @@ static void a_stream_without_memory_breaks_visibly(void **state)
     end(&scene);
 }
 
+/* All streams together may hold so much for clients that do not read. */
+static void a_stream_without_room_breaks_visibly(void **state)
+{
+    struct scene scene;
+    begin(&scene, NULL);
+    assert_true(a2a_room_take(scene.process.a2a, a2a_room_bytes_max - 4));
+    assert_false(a2a_room_take(scene.process.a2a, 5));
+    ask(&scene, &streams, "alice");
+    scene_await_end(&scene);
+    assert_non_null(strstr(fake_codec_calls(), "abort flush over "));
+    assert_null(strstr(fake_codec_body(), "snapshot"));
+    scene_await_errands(&scene, 0);
+    assert_true(a2a_room_take(scene.process.a2a, 4)); /* it took none along */
+    a2a_room_give(scene.process.a2a, a2a_room_bytes_max);
+    end(&scene);
+}
+
+static void what_was_sent_makes_room(void **state)
+{
+    struct scene scene;
+    begin(&scene, NULL);
+    assert_true(a2a_room_take(scene.process.a2a, a2a_room_bytes_max - 64));
+    struct request *request = ask(&scene, &streams, "alice");
+    await_text(&scene, "snapshot ");
+    assert_true(a2a_room_take(scene.process.a2a, 64));
+    a2a_room_give(scene.process.a2a, a2a_room_bytes_max);
+    scene_drop(request);
+    end(&scene);
+}
+
+static void only_a_sound_trace_context_is_passed_on(void **state)
+{
+#define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
+#define PARENT_ID "b7ad6b7169203331"
+    static const struct {
+        const char *text;
+        bool is_sound;
+    } cases[] = {
+        {TRACEPARENT, true},
+        {"cc-" TRACE_ID "-" PARENT_ID "-00", true},
+        {"ff-" TRACE_ID "-" PARENT_ID "-01", false},
+        {"00-00000000000000000000000000000000-" PARENT_ID "-01", false},
+        {"00-" TRACE_ID "-0000000000000000-01", false},
+        {"00-0AF7651916CD43DD8448EB211C80319C-" PARENT_ID "-01", false},
+        {"00-" TRACE_ID "-b7ad6b716920333g-01", false},
+        {"00-" TRACE_ID "_" PARENT_ID "-01", false},
+        {"00_" TRACE_ID "-" PARENT_ID "-01", false},
+        {"00-" TRACE_ID "-" PARENT_ID " 01", false},
+        {"0x-" TRACE_ID "-" PARENT_ID "-01", false},
+        {"00-" TRACE_ID "-" PARENT_ID "-0", false},
+        {"00-" TRACE_ID "-" PARENT_ID "-01-more", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (a2a_errand_traceparent_is_sound(slice_from_string(cases[i].text)) !=
+            cases[i].is_sound) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +542,9 @@ int main(void)
         cmocka_unit_test(the_last_event_ends_the_stream),
         cmocka_unit_test(a_client_that_reads_slowly_gets_it_in_pieces),
         cmocka_unit_test(a_stream_without_memory_breaks_visibly),
+        cmocka_unit_test(a_stream_without_room_breaks_visibly),
+        cmocka_unit_test(what_was_sent_makes_room),
+        cmocka_unit_test(only_a_sound_trace_context_is_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,34 @@ static void a_long_text_goes_out_as_the_client_reads(void **state)
     scene_end(&scene);
 }
 
+static void long_answers_are_bounded_together(void **state)
+{
+    struct scene scene;
+    const struct route route = {.answer = answer_at_length};
+    struct request *request = ask(&scene, &route);
+    scene.gateway->answers_bytes = 128 * 1024 * 1024; /* others wait for their readers */
+    assert_int_equal(step_answer_route(request), STEP_ANSWER);
+    assert_int_equal(fake_codec_seen.status, 503);
+    assert_string_equal(request->reason, "answers_busy");
+    assert_int_equal(scene.gateway->answers_bytes, 128 * 1024 * 1024);
+    scene.gateway->answers_bytes = 0;
+    scene_drop(request);
+    scene_end(&scene);
+}
+
+static void a_long_answer_is_given_back(void **state)
+{
+    struct scene scene;
+    const struct route route = {.answer = answer_at_length};
+    struct request *request = ask(&scene, &route);
+    assert_int_equal(step_answer_route(request), STEP_ANSWER);
+    assert_int_equal(scene.gateway->answers_bytes, 200000);
+    struct gateway *gateway = scene.gateway;
+    scene_drop(request);
+    assert_int_equal(gateway->answers_bytes, 0);
+    scene_end(&scene);
+}
+
 static void pieces_follow_each_other_to_the_end(void **state)
 {
     struct scene scene;
@@ -187,6 +215,8 @@ int main(void)
         cmocka_unit_test(an_errand_is_waited_for),
         cmocka_unit_test(a_client_that_leaves_abandons_its_errand),
         cmocka_unit_test(a_long_text_goes_out_as_the_client_reads),
+        cmocka_unit_test(long_answers_are_bounded_together),
+        cmocka_unit_test(a_long_answer_is_given_back),
         cmocka_unit_test(pieces_follow_each_other_to_the_end),
         cmocka_unit_test(a_source_that_breaks_shows),
     };

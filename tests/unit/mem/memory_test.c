@@ -279,7 +279,12 @@ static void assert_refused(const struct config *config, const char *names, const
 
 static void options_are_checked(void **state)
 {
-    static const char *const urls[] = {"postgres ql:pw@@", "http://pw@host/", "host=h pw@@"};
+    static const char *const urls[] = {"postgres ql:pw@@",
+                                       "http://pw@host/",
+                                       "host=h pw@@",
+                                       "postgresql://u:x@pw@host/y",
+                                       "postgresql://u:pw/x@host/y",
+                                       "postgresql://u:5/pw@host/y"};
     struct failure failure = {""};
     struct config config = {.mem_backend = MEM_BACKEND_SQLITE, .mem_redact = SLICE("on")};
     assert_int_equal(memory_check(&config, &failure), STATUS_OK);
