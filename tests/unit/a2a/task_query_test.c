@@ -6,7 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,8 +66,11 @@ static void a_task_is_found_by_its_owner(void **state)
                  {&bob, false, A2A_UNKNOWN_TASK},
                  {&bob, true, A2A_OK},
                  {&nobody, false, A2A_UNKNOWN_TASK}};
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[64] = "/tmp/task-query-XXXXXX";
     struct database *database = NULL;
-    assert_int_equal(database_open(":memory:", DATABASE_WRITER, &database, NULL), STATUS_OK);
+    close(mkstemp(path));
+    assert_int_equal(database_open(path, DATABASE_WRITER, &database, NULL), STATUS_OK);
     struct task_job *job = job_make(TASK_CREATE, ann);
     assert_int_equal(task_job_execute(job, database), STATUS_OK);
     task_job_free(job);
@@ -78,6 +83,11 @@ static void a_task_is_found_by_its_owner(void **state)
         task_job_free(job);
     }
     database_close(database);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char file[80];
+        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
+        unlink(file);
+    }
 }
 
 int main(void)
