@@ -38,7 +38,7 @@ struct store_job {
      *
      * May run more than once before done: when a job of the group fails after it wrote something,
      * the group is rolled back and run again, each job in a savepoint. (Savepoints are not the rule
-     * because they make FTS5 write its index after every one.) So it sets its results afresh, and
+     * because each one costs time.) So it sets its results afresh, and
      * frees nothing it needs again. No CREATE (that is for migrations), no BEGIN, no deferred
      * constraints. Reading jobs must be short: a snapshot keeps the log from being reused. */
     enum status (*run)(struct store_job *job, struct database *database, struct failure *reterr);
