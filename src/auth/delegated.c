@@ -33,6 +33,9 @@ static bool read_actors(struct json_value act, struct arena *arena, struct ident
             buffer_append_string(&text, identity->actors_count++ > 0 ? "," : "");
             buffer_append_json_string(&text, name);
         }
+        if (is_fine && identity->actors_count == 1) {
+            identity->actor = name;
+        }
         act = members[1];
     }
     buffer_append_byte(&text, ']');

@@ -195,6 +195,7 @@ static struct entry *entry_make(struct entry *take_memory, struct slice token,
     identity->user = text_add(&end, identity->user);
     identity->session = text_add(&end, identity->session);
     identity->actors = text_add(&end, identity->actors);
+    identity->actor = text_add(&end, identity->actor);
     if (verification->did.length > 0) {
         entry->verification.did = identity->issuer; /* a DID is its own issuer */
     }
@@ -207,7 +208,7 @@ void token_cache_insert(struct token_cache *cache, struct slice token,
     const struct identity *identity = &verification->identity;
     size_t bytes = sizeof(struct entry) + token.length + identity->issuer.length +
                    identity->subject.length + identity->user.length + identity->session.length +
-                   identity->actors.length;
+                   identity->actors.length + identity->actor.length;
     if (verification->verdict != VERDICT_ACCEPTED || cache->entries_max == 0 ||
         bytes > cache->bytes_max / share_divisor) {
         return;

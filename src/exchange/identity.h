@@ -28,6 +28,7 @@ struct identity {
     struct slice actors;  /* the agents it passed through, as a JSON array of names, the one that
                              holds the token first */
     unsigned actors_count;
+    struct slice actor; /* the first of them */
 };
 
 #endif

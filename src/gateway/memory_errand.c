@@ -42,6 +42,7 @@ static bool memory_errand_own(struct memory_job *job, const struct request *requ
 {
     struct slice user;
     struct slice session;
+    struct slice agent = {0};
     struct backend_query *query = &job->query;
     if (!arena_copy(&job->arena, request->identity.issuer, &query->issuer) ||
         !arena_copy(&job->arena, request->identity.subject, &query->subject)) {
@@ -53,7 +54,9 @@ static bool memory_errand_own(struct memory_job *job, const struct request *requ
     }
     job->events = arena_allocate_zeroed(&job->arena, count, sizeof(job->events[0]));
     if (job->events == NULL || !arena_copy(&job->arena, request->identity.user, &user) ||
-        !arena_copy(&job->arena, request->session, &session)) {
+        !arena_copy(&job->arena, request->session, &session) ||
+        (request->identity.actor.length > 0 &&
+         !arena_copy(&job->arena, request->identity.actor, &agent))) {
         return false;
     }
     job->events_count = count;
@@ -64,6 +67,7 @@ static bool memory_errand_own(struct memory_job *job, const struct request *requ
         event->subject = query->subject;
         event->user = user;
         event->session = session;
+        event->agent = agent; /* who wrote it for the user; a log line may name another */
     }
     return true;
 }

@@ -65,7 +65,8 @@ static bool authenticate_keep_identity(struct request *request, const struct ide
            arena_copy(arena, identity->subject, &request->identity.subject) &&
            arena_copy(arena, identity->user, &request->identity.user) &&
            arena_copy(arena, identity->session, &request->identity.session) &&
-           arena_copy(arena, identity->actors, &request->identity.actors);
+           arena_copy(arena, identity->actors, &request->identity.actors) &&
+           arena_copy(arena, identity->actor, &request->identity.actor);
 }
 
 static enum step_result authenticate_accept(struct request *request,

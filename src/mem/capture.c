@@ -54,6 +54,7 @@ struct capture {
     struct slice user;
     struct slice session;
     struct slice request_id;
+    struct slice agent;
     bool withheld;
     int64_t started_us;
 
@@ -123,7 +124,7 @@ struct capture *capture_begin(struct memory *memory, const struct capture_start 
         return NULL;
     }
     size_t texts = identity->issuer.length + identity->subject.length + identity->user.length +
-                   start->session.length + start->request_id.length;
+                   start->session.length + start->request_id.length + identity->actor.length;
     struct capture *capture = malloc(sizeof(*capture) + texts + 1);
     if (capture == NULL) {
         atomic_fetch_add(&memory->counters.events_dropped, 1);
@@ -142,6 +143,9 @@ struct capture *capture_begin(struct memory *memory, const struct capture_start 
     capture->user = text_keep(&at, identity->user);
     capture->session = text_keep(&at, start->session);
     capture->request_id = text_keep(&at, start->request_id);
+    if (identity->actor.length > 0) {
+        capture->agent = text_keep(&at, identity->actor);
+    }
     buffer_init(&capture->request, request_bytes_max(capture));
     return capture;
 }
@@ -445,6 +449,7 @@ static void event_make(struct capture *capture, struct event *event)
     event->user = capture->user;
     event->session = capture->session;
     event->request_id = capture->request_id;
+    event->agent = capture->agent;
     event->is_exchange = true;
     event->status = capture->status;
     event->started_us = capture->started_us;
@@ -488,9 +493,9 @@ static void texts_cap(const struct memory *memory, struct event *event)
 static bool texts_keep(struct event *event, struct arena *arena)
 {
     struct slice *texts[] = {
-        &event->issuer,  &event->subject,    &event->user,
-        &event->session, &event->request_id, &event->model,
-        &event->prompt,  &event->completion, &event->finish_reason,
+        &event->issuer,        &event->subject, &event->user,   &event->session,
+        &event->request_id,    &event->model,   &event->prompt, &event->completion,
+        &event->finish_reason, &event->agent,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         if (texts[i]->data != NULL && !arena_copy(arena, *texts[i], texts[i])) {

@@ -271,6 +271,12 @@ def test_planner_hands_to_coder_hands_to_engine(start_gateway, make_agent, engin
     rows = gateway.ask("GET", "/mem/events?limit=100", token=alice).json()["data"]["Get"]["MemoryEvent"]
     assert {row["user"] for row in rows} == {"alice"} and {row["session_id"] for row in rows} == sessions
     assert {"plan", "task_sent", "task_result"} <= {row["event"] for row in rows}
+    assert [row["agent"] for row in rows if row["event"] == "plan"] == ["planner"]
+
+    def spoken():
+        found = gateway.ask("GET", "/mem/events?event=exchange", token=alice).json()["data"]["Get"]["MemoryEvent"]
+        return [row["agent"] for row in found]
+    assert wait_until(spoken, "what the coder asked the engine") == ["coder"]
 
 
 def test_a_circle_of_agents_ends(start_gateway, make_agent, alice):
