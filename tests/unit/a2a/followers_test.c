@@ -18,6 +18,7 @@ struct scene {
     unsigned events;
     unsigned ends;
     enum task_state heard_state;
+    struct a2a_watch watch; /* outlives the test: the teardown still tells those that are left */
 };
 
 static int scene_open(void **state)
@@ -79,9 +80,9 @@ static void tell(struct scene *scene, unsigned number, enum task_state task_stat
 static void calls_wait_for_rest_and_watches_hear_everything(void **state)
 {
     struct scene *scene = *state;
-    struct a2a_watch watch = {.changed = heard, .context = scene, .id = 5};
+    scene->watch = (struct a2a_watch){.changed = heard, .context = scene, .id = 5};
     follow(scene, 1, NULL);
-    follow(scene, 1, &watch);
+    follow(scene, 1, &scene->watch);
     tell(scene, 2, TASK_COMPLETED);
     assert_int_equal(scene->events + scene->answers, 0);
     tell(scene, 1, TASK_WORKING);
@@ -101,8 +102,8 @@ static void calls_wait_for_rest_and_watches_hear_everything(void **state)
 static void who_is_not_ready_learns_that_he_missed_something(void **state)
 {
     struct scene *scene = *state;
-    struct a2a_watch watch = {.changed = heard, .context = scene, .id = 7};
-    struct follower *follower = follow(scene, 1, &watch);
+    scene->watch = (struct a2a_watch){.changed = heard, .context = scene, .id = 7};
+    struct follower *follower = follow(scene, 1, &scene->watch);
     follower->is_ready = false;
     tell(scene, 1, TASK_COMPLETED);
     assert_true(follower->has_missed);
@@ -120,9 +121,9 @@ static void who_is_not_ready_learns_that_he_missed_something(void **state)
 static void at_the_end_nobody_is_forgotten(void **state)
 {
     struct scene *scene = *state;
-    struct a2a_watch watch = {.changed = heard, .context = scene};
+    scene->watch = (struct a2a_watch){.changed = heard, .context = scene};
     for (unsigned i = 0; i < 100; i++) {
-        follow(scene, i, i % 2 == 0 ? NULL : &watch);
+        follow(scene, i, i % 2 == 0 ? NULL : &scene->watch);
     }
     followers_clear(&scene->followers);
     assert_int_equal(scene->answers, 50);
@@ -134,12 +135,12 @@ static void at_the_end_nobody_is_forgotten(void **state)
 static void there_is_a_cap(void **state)
 {
     struct scene *scene = *state;
-    struct a2a_watch watch = {.changed = heard, .context = scene};
+    scene->watch = (struct a2a_watch){.changed = heard, .context = scene};
     struct task task = task_of(1, TASK_WORKING);
     for (unsigned i = 0; i < a2a_watches_max; i++) {
-        follow(scene, i, &watch);
+        follow(scene, i, &scene->watch);
     }
-    assert_null(follower_add(&scene->followers, task.id, NULL, &watch));
+    assert_null(follower_add(&scene->followers, task.id, NULL, &scene->watch));
 }
 
 int main(void)
