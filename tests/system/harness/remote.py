@@ -43,6 +43,9 @@ class Postgres(Program):
         assert self.process.stdout.readline().strip() == "restarted"
 
 
+OBJECTS_MAX = 1_000_000
+
+
 def free_port():
     """A port where nobody listens now."""
     with socket.socket() as probe:
@@ -54,7 +57,9 @@ class Weaviate(Program):
     """The stand-in of tests/weaviate/server.py."""
 
     def __init__(self, port=0, api_key=None):
-        super().__init__("weaviate/server.py", ["--port", port, *(["--api-key", api_key] if api_key else [])])
+        # A test asks for everything at once, however much a quick machine has made of it.
+        super().__init__("weaviate/server.py", ["--port", port, "--maximum-results", str(OBJECTS_MAX),
+                                                *(["--api-key", api_key] if api_key else [])])
         self.port = int(self.said["port"])
         self.api_key = api_key
 
@@ -83,5 +88,5 @@ class Weaviate(Program):
 
     def objects(self, *properties):
         """Every object of class MemoryEvent in the order in which they came."""
-        query = "{Get{MemoryEvent(limit:10000){%s _additional{id}}}}" % " ".join(properties)
+        query = "{Get{MemoryEvent(limit:%s){%s _additional{id}}}}" % (OBJECTS_MAX, " ".join(properties))
         return self.call("POST", "/v1/graphql", {"query": query})["data"]["Get"]["MemoryEvent"]
