@@ -235,7 +235,7 @@ def test_the_demo_names_one_url_and_what_it_started(demo):
 def test_ctrl_c_ends_everything(tmp_path):
     demo = Demo(tmp_path)
     assert len(demo.server.left()) >= 4
-    assert demo.server.interrupt() == 130
+    assert demo.server.interrupt() in (0, 130)  # the gateway's own end, or the shell's, whichever came first
     assert wait_until(lambda: not demo.server.left(), lambda: f"the end of {demo.server.left()}")
     for port in demo.ports.values():
         with socket.socket() as one:
