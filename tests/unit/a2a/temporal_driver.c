@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "http/fetch.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -56,6 +57,7 @@ static void call_done(void *context, const struct temporal_outcome *outcome)
 
 int main(int count, char **arguments)
 {
+    signal(SIGPIPE, SIG_IGN); /* as main.c does: TLS writes to those that have left */
     struct driver driver;
     struct fetcher *fetcher;
     struct temporal *temporal;
