@@ -339,6 +339,8 @@ def test_the_engines_id_does_not_count(gateway, engine, token):
 
 def test_every_line_about_a_request_has_its_id(start_gateway, engine, token):
     gateway = start_gateway(LOG_LEVEL="debug")
+    gateway.wait_for_message(r"got \d+ keys")
+    time.sleep(0.3)  # what the start itself has to say comes with the log's own delay
     process_lines = len(gateway.log)
     engine.run(lambda call: call.close())
     reply = gateway.ask("POST", "/api/show", body=b"{}", token=token)

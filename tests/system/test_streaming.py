@@ -293,8 +293,9 @@ class Progress:
         raise AssertionError("the sender was never stopped")
 
 
-# What two sockets may hold on the way is the kernel's business; the gateway's own share is small.
-KERNEL_BYTES_MAX = 32 * MIB
+# What two sockets may hold on the way is the kernel's business (tcp_rmem may let one alone hold 32 MiB), as long as it
+# is not all of it; the gateway's own share is small, and that is looked at beside it.
+KERNEL_BYTES_MAX = 60 * MIB
 PIECE = noise(64 * 1024)
 PIECES = 1024  # 64 MiB
 
