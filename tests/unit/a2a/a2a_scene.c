@@ -3,13 +3,10 @@
  * a2a_scene.c - see a2a_scene.h. */
 #include "a2a_scene.h"
 
-#include "agents.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -54,26 +51,26 @@ static void tick(uv_timer_t *timer)
 void scene_run_until(struct scene *scene, bool (*is_done)(struct scene *scene))
 {
     uv_timer_t ticker; /* the agent's thread does not wake this loop */
-    uv_timer_init(&scene->loop, &ticker);
+    uv_timer_init(&scene->stage.loop, &ticker);
     uv_timer_start(&ticker, tick, 5, 5);
-    uint64_t end_ms = uv_now(&scene->loop) + patience_ms;
+    uint64_t end_ms = uv_now(&scene->stage.loop) + stage_patience_ms;
     while (!is_done(scene)) {
-        if (uv_now(&scene->loop) > end_ms) {
+        if (uv_now(&scene->stage.loop) > end_ms) {
             fail_msg("it does not come");
         }
-        uv_run(&scene->loop, UV_RUN_ONCE);
+        uv_run(&scene->stage.loop, UV_RUN_ONCE);
     }
     uv_close((uv_handle_t *)&ticker, NULL);
-    uv_run(&scene->loop, UV_RUN_NOWAIT);
+    uv_run(&scene->stage.loop, UV_RUN_NOWAIT);
 }
 
 void scene_begin(struct scene *scene)
 {
     struct a2a_settings settings = {
-        .config = &scene->config,
-        .loop = &scene->loop,
-        .store = scene->store,
-        .fetcher = scene->fetcher,
+        .config = &scene->stage.config,
+        .loop = &scene->stage.loop,
+        .store = scene->stage.store,
+        .fetcher = scene->stage.fetcher,
         .replies_bytes_max = scene->replies_bytes_max,
         .mint = mint,
         .remember = remember,
@@ -103,7 +100,7 @@ void scene_end(struct scene *scene)
     a2a_close(scene->a2a, closed, scene);
     scene_run_until(scene, is_closed);
     for (int i = 0; i < 3; i++) {
-        uv_run(&scene->loop, UV_RUN_NOWAIT);
+        uv_run(&scene->stage.loop, UV_RUN_NOWAIT);
     }
     a2a_free(scene->a2a);
     scene->a2a = NULL;
@@ -112,31 +109,7 @@ void scene_end(struct scene *scene)
 int scene_open(void **state)
 {
     struct scene *scene = calloc(1, sizeof(*scene));
-    snprintf(scene->directory, sizeof(scene->directory), "/tmp/remember-test-XXXXXX");
-    assert_non_null(mkdtemp(scene->directory));
-    scene->agent = test_agent_start();
-    snprintf(scene->entry, sizeof(scene->entry), "coder=%s;a2a", test_agent_url(scene->agent));
-    snprintf(scene->hooks, sizeof(scene->hooks), "%s/hook", test_agent_base(scene->agent));
-    scene->items[0] = slice_from_string(scene->entry);
-    scene->items[1] = slice_from_string(scene->hooks);
-    scene->config = (struct config){
-        .engine_url = SLICE("http://127.0.0.1:9"),
-        .a2a_agents = {&scene->items[0], 1},
-        .a2a_targets = {&scene->items[1], 1},
-        .a2a_tasks_per_user_max = 100,
-        .a2a_tasks_max = 1000,
-        .a2a_concurrent_max = 8,
-        .a2a_task_ttl_ms = 3600 * 1000,
-        .a2a_task_timeout_ms = patience_ms,
-        .a2a_result_max_bytes = 4096,
-        .a2a_hops_max = 3,
-        .a2a_delegation_ttl_ms = 300 * 1000,
-    };
-    struct store_settings settings = {
-        .directory = scene->directory, .queue_bytes_max = 64 * 1024 * 1024, .readers_count = 1};
-    uv_loop_init(&scene->loop);
-    assert_int_equal(store_open(&settings, &scene->store, NULL), STATUS_OK);
-    assert_int_equal(fetcher_create(&scene->loop, 64, &scene->fetcher, NULL), STATUS_OK);
+    stage_open(&scene->stage, ";a2a");
     *state = scene;
     return 0;
 }
@@ -144,25 +117,10 @@ int scene_open(void **state)
 int scene_close(void **state)
 {
     struct scene *scene = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[store_path_bytes_max];
     if (scene->a2a != NULL) {
         scene_end(scene);
     }
-    fetcher_free(scene->fetcher);
-    uv_run(&scene->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&scene->loop), 0);
-    store_close(scene->store);
-    test_agent_stop(scene->agent);
-    assert_int_equal(store_path(scene->directory, path, NULL), STATUS_OK);
-    for (size_t i = 0; i < 3; i++) {
-        char file[store_path_bytes_max + 8];
-        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
-        unlink(file);
-    }
-    snprintf(path, sizeof(path), "%s/store.lock", scene->directory);
-    unlink(path);
-    assert_int_equal(rmdir(scene->directory), 0);
+    stage_close(&scene->stage);
     free(scene);
     return 0;
 }
@@ -188,7 +146,7 @@ struct a2a_call *scene_send_make(struct scene *scene)
     call->job.task.target_name = SLICE("coder");
     call->job.task.input = SLICE("{\"messages\":[]}");
     call->job.has_push = true;
-    call->job.push.url = slice_from_string(scene->hooks);
+    call->job.push.url = slice_from_string(scene->stage.hooks);
     return call;
 }
 
@@ -207,7 +165,7 @@ size_t scene_rows_count(struct scene *scene)
 {
     struct database *database = NULL;
     char path[store_path_bytes_max];
-    assert_int_equal(store_path(scene->directory, path, NULL), STATUS_OK);
+    assert_int_equal(store_path(scene->stage.directory, path, NULL), STATUS_OK);
     assert_int_equal(database_open(path, DATABASE_READER, &database, NULL), STATUS_OK);
     sqlite3_stmt *statement = database_statement(database, "SELECT count(*) FROM task_events");
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);

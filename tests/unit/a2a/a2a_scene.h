@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * a2a_scene.h - a real store in a temporary directory, a loop on this thread, an agent "coder" that
- * speaks A2A, and a memory that takes or refuses. */
+ * a2a_scene.h - a stage whose "coder" speaks A2A, and a memory that takes or refuses. */
 #ifndef AG_TESTS_A2A_SCENE_H
 #define AG_TESTS_A2A_SCENE_H
 
 #include "a2a/a2a.h"
-#include "http/fetch.h"
+#include "a2a_stage.h"
 
-enum { patience_ms = 20000, told_max = 16 };
+enum { told_max = 16 };
 
 struct told {
     char id[event_id_length + 1];
@@ -16,19 +15,11 @@ struct told {
 };
 
 struct scene {
-    char directory[64];
-    struct store *store;
-    uv_loop_t loop;
-    struct fetcher *fetcher;
+    struct stage stage;
     struct a2a *a2a;
     bool is_closed;
-    struct config config;
-    struct slice items[2];
     size_t replies_bytes_max; /* as in a2a_settings */
-    struct test_agent *agent;
-    char entry[128];
-    char hooks[64];
-    bool refuses; /* memory does */
+    bool refuses;             /* memory does */
     struct told told[told_max];
     size_t told_count;
     unsigned stamps;

@@ -4,8 +4,8 @@
  * agents that are loopback servers on threads of their own. */
 #include "a2a/a2a.h"
 
+#include "a2a_stage.h"
 #include "agents.h"
-#include "http/fetch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,22 +15,14 @@
 
 #include <cmocka.h>
 
-enum { patience_ms = 20000, answers_max = 64, events_max = 16 };
+enum { answers_max = 64, events_max = 16 };
 
 struct scene {
-    char directory[64];
-    struct store *store;
-    uv_loop_t loop;
+    struct stage stage;
     uv_timer_t timer;
     bool is_late;
-    struct fetcher *fetcher;
     struct a2a *a2a;
     bool is_closed;
-    struct config config;
-    struct slice items[4];
-    struct test_agent *agent;
-    char entry[128];
-    char hooks[64];
     /* what was heard; answers come from several threads */
     uv_mutex_t lock;
     struct a2a_call *answers[answers_max];
@@ -106,12 +98,12 @@ static void tick(uv_timer_t *timer)
 static void run_until(struct scene *scene, bool (*is_done)(struct scene *scene))
 {
     uv_timer_t ticker; /* answers of the store's threads do not wake this loop */
-    uv_timer_init(&scene->loop, &ticker);
+    uv_timer_init(&scene->stage.loop, &ticker);
     uv_timer_start(&ticker, tick, 5, 5);
-    uv_timer_init(&scene->loop, &scene->timer);
+    uv_timer_init(&scene->stage.loop, &scene->timer);
     scene->timer.data = scene;
     scene->is_late = false;
-    uv_timer_start(&scene->timer, late, patience_ms, 0);
+    uv_timer_start(&scene->timer, late, stage_patience_ms, 0);
     for (;;) {
         uv_mutex_lock(&scene->lock);
         bool done = is_done(scene);
@@ -122,30 +114,20 @@ static void run_until(struct scene *scene, bool (*is_done)(struct scene *scene))
         if (scene->is_late) {
             fail_msg("it does not come");
         }
-        uv_run(&scene->loop, UV_RUN_ONCE);
+        uv_run(&scene->stage.loop, UV_RUN_ONCE);
     }
     uv_close((uv_handle_t *)&ticker, NULL);
     uv_close((uv_handle_t *)&scene->timer, NULL);
-    uv_run(&scene->loop, UV_RUN_NOWAIT);
-}
-
-static void store_begin(struct scene *scene)
-{
-    struct store_settings settings = {
-        .directory = scene->directory, .queue_bytes_max = 64 * 1024 * 1024, .readers_count = 1};
-    struct failure failure = {""};
-    if (store_open(&settings, &scene->store, &failure) != STATUS_OK) {
-        fail_msg("%s", failure.text);
-    }
+    uv_run(&scene->stage.loop, UV_RUN_NOWAIT);
 }
 
 static void a2a_begin(struct scene *scene)
 {
     struct a2a_settings settings = {
-        .config = &scene->config,
-        .loop = &scene->loop,
-        .store = scene->store,
-        .fetcher = scene->fetcher,
+        .config = &scene->stage.config,
+        .loop = &scene->stage.loop,
+        .store = scene->stage.store,
+        .fetcher = scene->stage.fetcher,
         .mint = mint,
         .remember = remember,
         .stamp = stamp,
@@ -161,30 +143,8 @@ static void a2a_begin(struct scene *scene)
 static int scene_open(void **state)
 {
     struct scene *scene = calloc(1, sizeof(*scene));
-    snprintf(scene->directory, sizeof(scene->directory), "/tmp/a2a-test-XXXXXX");
-    assert_non_null(mkdtemp(scene->directory));
-    scene->agent = test_agent_start();
-    snprintf(scene->entry, sizeof(scene->entry), "coder=%s", test_agent_url(scene->agent));
-    snprintf(scene->hooks, sizeof(scene->hooks), "%s/hook", test_agent_base(scene->agent));
-    scene->items[0] = slice_from_string(scene->entry);
-    scene->items[1] = slice_from_string(scene->hooks);
-    scene->config = (struct config){
-        .engine_url = SLICE("http://127.0.0.1:9"),
-        .a2a_agents = {&scene->items[0], 1},
-        .a2a_targets = {&scene->items[1], 1},
-        .a2a_tasks_per_user_max = 100,
-        .a2a_tasks_max = 1000,
-        .a2a_concurrent_max = 8,
-        .a2a_task_ttl_ms = 3600 * 1000,
-        .a2a_task_timeout_ms = patience_ms,
-        .a2a_result_max_bytes = 4096,
-        .a2a_hops_max = 3,
-        .a2a_delegation_ttl_ms = 300 * 1000,
-    };
+    stage_open(&scene->stage, "");
     uv_mutex_init(&scene->lock);
-    uv_loop_init(&scene->loop);
-    store_begin(scene);
-    assert_int_equal(fetcher_create(&scene->loop, 64, &scene->fetcher, NULL), STATUS_OK);
     *state = scene;
     return 0;
 }
@@ -205,7 +165,7 @@ static void a2a_end(struct scene *scene)
     a2a_close(scene->a2a, closed, scene);
     run_until(scene, is_closed);
     for (int i = 0; i < 3; i++) {
-        uv_run(&scene->loop, UV_RUN_NOWAIT);
+        uv_run(&scene->stage.loop, UV_RUN_NOWAIT);
     }
     a2a_free(scene->a2a);
     scene->a2a = NULL;
@@ -214,15 +174,10 @@ static void a2a_end(struct scene *scene)
 static int scene_close(void **state)
 {
     struct scene *scene = *state;
-    char lock[128];
     if (scene->a2a != NULL) {
         a2a_end(scene);
     }
-    fetcher_free(scene->fetcher);
-    uv_run(&scene->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&scene->loop), 0);
-    store_close(scene->store);
-    test_agent_stop(scene->agent);
+    stage_close(&scene->stage);
     for (size_t i = 0; i < scene->answers_count; i++) {
         a2a_call_free(scene->answers[i]);
     }
@@ -230,16 +185,6 @@ static int scene_close(void **state)
         a2a_event_free(scene->events[i]);
     }
     uv_mutex_destroy(&scene->lock);
-    static const char *const files[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < 3; i++) {
-        char path[store_path_bytes_max];
-        assert_int_equal(store_path(scene->directory, path, NULL), STATUS_OK);
-        strncat(path, files[i], 5);
-        unlink(path);
-    }
-    snprintf(lock, sizeof(lock), "%s/store.lock", scene->directory);
-    unlink(lock);
-    assert_int_equal(rmdir(scene->directory), 0);
     free(scene);
     return 0;
 }
@@ -292,7 +237,7 @@ static void a_task_goes_to_its_agent_and_back(void **state)
 {
     struct scene *scene = *state;
     a2a_begin(scene);
-    test_agent_reply(scene->agent,
+    test_agent_reply(scene->stage.agent,
                      "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"answer\":\"42\"}");
     struct a2a_call *call = ask(scene, send_make(scene, "coder"));
     assert_int_equal(call->job.outcome, A2A_OK);
@@ -301,7 +246,7 @@ static void a_task_goes_to_its_agent_and_back(void **state)
     assert_int_equal(task->state, TASK_COMPLETED);
     assert_true(slice_equals(task->result, SLICE("{\"answer\":\"42\"}")));
     assert_true(task->context_id.length > 0 && task->ended_us >= task->created_us);
-    const char *request = test_agent_request(scene->agent, 0);
+    const char *request = test_agent_request(scene->stage.agent, 0);
     assert_non_null(strstr(request, "POST /run HTTP/1.1\r\n"));
     assert_non_null(strstr(request, "\r\nX-Attach-User: ann\r\n"));
     assert_non_null(strstr(request, "\r\nX-Attach-Session: sess\r\n"));
@@ -330,7 +275,7 @@ static void a_task_goes_to_its_agent_and_back(void **state)
 
 static void expect_failure(struct scene *scene, const char *reply, const char *detail)
 {
-    test_agent_reply(scene->agent, reply);
+    test_agent_reply(scene->stage.agent, reply);
     struct a2a_call *call = ask(scene, send_make(scene, "coder"));
     assert_int_equal(call->job.outcome, A2A_OK);
     const struct task *task = &call->job.tasks[0];
@@ -365,7 +310,7 @@ static void a_bad_answer_is_an_error(void **state)
 static void a_silent_target_ends_in_time(void **state)
 {
     struct scene *scene = *state;
-    scene->config.a2a_task_timeout_ms = 200;
+    scene->stage.config.a2a_task_timeout_ms = 200;
     a2a_begin(scene);
     expect_failure(scene, NULL, "in time");
 }
@@ -396,8 +341,8 @@ static void targets_and_caps_are_checked_before_anything_is_stored(void **state)
     call = ask(scene, call_make(scene, A2A_LIST));
     assert_int_equal(call->job.total, 0);
     a2a_call_free(call);
-    scene->config.a2a_tasks_per_user_max = 1;
-    test_agent_reply(scene->agent, NULL);
+    scene->stage.config.a2a_tasks_per_user_max = 1;
+    test_agent_reply(scene->stage.agent, NULL);
     call = send_make(scene, "coder");
     call->waits = false;
     assert_int_equal(outcome_of(ask(scene, call)), A2A_OK);
@@ -415,7 +360,7 @@ static void cancel_stops_the_call_and_tells_watchers(void **state)
     struct a2a_watch watch = {.changed = heard, .context = scene};
     struct a2a_watch second = {.changed = heard, .context = scene};
     a2a_begin(scene);
-    test_agent_reply(scene->agent, NULL); /* silence */
+    test_agent_reply(scene->stage.agent, NULL); /* silence */
     struct a2a_call *call = send_make(scene, "coder");
     call->waits = false;
     call->watch = &watch;
@@ -460,9 +405,9 @@ static bool has_two_answers(struct scene *scene)
 static void what_has_no_place_waits_in_order(void **state)
 {
     struct scene *scene = *state;
-    scene->config.a2a_concurrent_max = 1;
+    scene->stage.config.a2a_concurrent_max = 1;
     a2a_begin(scene);
-    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    test_agent_reply(scene->stage.agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     for (int i = 0; i < 2; i++) {
         a2a_run(scene->a2a, send_make(scene, "coder"));
     }
@@ -479,9 +424,9 @@ static void a_restart_takes_up_what_it_may(void **state)
     struct scene *scene = *state;
     char ids[2][task_id_length + 1];
     static const char *const targets[] = {"coder", NULL};
-    scene->config.a2a_concurrent_max = 1;
+    scene->stage.config.a2a_concurrent_max = 1;
     a2a_begin(scene);
-    test_agent_reply(scene->agent, NULL);
+    test_agent_reply(scene->stage.agent, NULL);
     for (int i = 0; i < 2; i++) { /* the first is called, the second waits */
         struct a2a_call *call = send_make(scene, targets[0]);
         call->waits = false;
@@ -490,7 +435,7 @@ static void a_restart_takes_up_what_it_may(void **state)
         a2a_call_free(call);
     }
     a2a_end(scene);
-    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    test_agent_reply(scene->stage.agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     a2a_begin(scene);
     struct a2a_watch watch = {.changed = heard, .context = scene};
     struct a2a_call *join = call_make(scene, A2A_WATCH);
@@ -518,7 +463,7 @@ static void the_same_message_is_one_task(void **state)
     struct scene *scene = *state;
     char id[task_id_length + 1];
     a2a_begin(scene);
-    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    test_agent_reply(scene->stage.agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     for (int i = 0; i < 2; i++) {
         struct a2a_call *call = send_make(scene, "coder");
         call->job.task.message_id = SLICE("m1");
@@ -531,7 +476,7 @@ static void the_same_message_is_one_task(void **state)
     }
     assert_int_equal(a2a_counters(scene->a2a)->tasks_created, 1);
     assert_int_equal(a2a_counters(scene->a2a)->tasks_running, 0);
-    assert_string_equal(test_agent_request(scene->agent, 1), "");
+    assert_string_equal(test_agent_request(scene->stage.agent, 1), "");
 }
 
 static bool has_forgotten(struct scene *scene)
@@ -544,9 +489,9 @@ static void ended_tasks_are_forgotten(void **state)
 {
     struct scene *scene = *state;
     bool is_gone = false;
-    scene->config.a2a_task_ttl_ms = 10;
+    scene->stage.config.a2a_task_ttl_ms = 10;
     a2a_begin(scene);
-    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    test_agent_reply(scene->stage.agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     struct a2a_call *call = ask(scene, send_make(scene, "coder"));
     for (int i = 0; i < 1000 && !is_gone; i++) {
         struct a2a_call *get = call_make(scene, A2A_GET);
@@ -566,7 +511,7 @@ static void webhooks_are_set_and_listed(void **state)
 {
     struct scene *scene = *state;
     a2a_begin(scene);
-    test_agent_reply(scene->agent, NULL);
+    test_agent_reply(scene->stage.agent, NULL);
     struct a2a_call *call = send_make(scene, "coder");
     call->waits = false;
     call = ask(scene, call);
@@ -576,7 +521,7 @@ static void webhooks_are_set_and_listed(void **state)
         struct a2a_call *push = call_make(scene, actions[i]);
         a2a_call_set_task(push, slice_from_string(call->job.tasks[0].id));
         push->job.push.id = SLICE("p");
-        push->job.push.url = slice_from_string(scene->hooks);
+        push->job.push.url = slice_from_string(scene->stage.hooks);
         push = ask(scene, push);
         assert_int_equal(push->job.outcome, i == 4 ? A2A_UNKNOWN_TASK : A2A_OK);
         assert_int_equal(push->job.pushes_count, i < 3 ? 1 : 0);
@@ -584,11 +529,11 @@ static void webhooks_are_set_and_listed(void **state)
     }
     a2a_call_free(call);
     a2a_end(scene);
-    scene->config.a2a_targets.count = 0;
-    scene->config.a2a_agents.count = 0;
+    scene->stage.config.a2a_targets.count = 0;
+    scene->stage.config.a2a_agents.count = 0;
     a2a_begin(scene);
     struct a2a_call *push = call_make(scene, A2A_PUSH_SET);
-    push->job.push.url = slice_from_string(scene->hooks);
+    push->job.push.url = slice_from_string(scene->stage.hooks);
     assert_int_equal(outcome_of(ask(scene, push)), A2A_NO_PUSH);
 }
 
@@ -601,17 +546,17 @@ static void webhooks_hear_of_the_end(void **state)
 {
     struct scene *scene = *state;
     a2a_begin(scene);
-    test_agent_reply(scene->agent,
+    test_agent_reply(scene->stage.agent,
                      "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"text\":\"yes\"}");
     struct a2a_call *call = send_make(scene, "coder");
     call->job.has_push = true;
-    call->job.push.url = slice_from_string(scene->hooks);
+    call->job.push.url = slice_from_string(scene->stage.hooks);
     call->job.push.token = SLICE("tok");
     call->job.push.scheme = SLICE("Basic");
     call->job.push.credentials = SLICE("abc");
     assert_int_equal(outcome_of(ask(scene, call)), A2A_OK);
     run_until(scene, has_hook_request);
-    const char *request = test_agent_request(scene->agent, 1);
+    const char *request = test_agent_request(scene->stage.agent, 1);
     assert_non_null(strstr(request, "POST /hook HTTP/1.1\r\n"));
     assert_non_null(strstr(request, "\r\nX-A2A-Notification-Token: tok\r\n"));
     assert_non_null(strstr(request, "\r\nAuthorization: Basic abc\r\n"));
@@ -624,20 +569,20 @@ static void webhooks_hear_of_the_end(void **state)
 static void an_a2a_agent_is_asked_until_it_is_done(void **state)
 {
     struct scene *scene = *state;
-    strncat(scene->entry, ";a2a", 5);
-    scene->items[0] = slice_from_string(scene->entry);
+    strncat(scene->stage.entry, ";a2a", 5);
+    scene->stage.items[0] = slice_from_string(scene->stage.entry);
     a2a_begin(scene);
     test_agent_reply_json(
-        scene->agent, 0,
+        scene->stage.agent, 0,
         "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{\"kind\":\"task\",\"id\":\"r\","
         "\"contextId\":\"c\",\"status\":{\"state\":\"working\"}}}");
     test_agent_reply_json(
-        scene->agent, 1,
+        scene->stage.agent, 1,
         "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{\"kind\":\"task\",\"id\":\"r\","
         "\"contextId\":\"c\",\"status\":{\"state\":\"input-required\","
         "\"message\":{\"role\":\"agent\",\"messageId\":\"q\",\"parts\":[{\"kind\":"
         "\"text\",\"text\":\"which?\"}]}}}}");
-    test_agent_reply_json(scene->agent, 2,
+    test_agent_reply_json(scene->stage.agent, 2,
                           "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{\"kind\":\"message\","
                           "\"role\":\"agent\",\"messageId\":\"a\",\"parts\":[{\"kind\":\"text\","
                           "\"text\":\"done\"}]}}");
@@ -653,24 +598,26 @@ static void an_a2a_agent_is_asked_until_it_is_done(void **state)
     a2a_call_free(call);
     more = ask(scene, more);
     assert_int_equal(more->job.tasks[0].state, TASK_COMPLETED);
-    assert_non_null(strstr(test_agent_request(scene->agent, 0), "\"method\":\"message/send\""));
     assert_non_null(
-        strstr(test_agent_request(scene->agent, 0), "\"kind\":\"text\",\"text\":\"hi\""));
-    assert_non_null(strstr(test_agent_request(scene->agent, 1), "\"method\":\"tasks/get\""));
-    assert_non_null(strstr(test_agent_request(scene->agent, 2), "\"taskId\":\"r\""));
-    assert_non_null(strstr(test_agent_request(scene->agent, 2), "the blue one"));
+        strstr(test_agent_request(scene->stage.agent, 0), "\"method\":\"message/send\""));
+    assert_non_null(
+        strstr(test_agent_request(scene->stage.agent, 0), "\"kind\":\"text\",\"text\":\"hi\""));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 1), "\"method\":\"tasks/get\""));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 2), "\"taskId\":\"r\""));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 2), "the blue one"));
     a2a_call_free(more);
 }
 
 static bool has_poll_request(struct scene *scene)
 {
-    return test_agent_request(scene->agent, 1)[0] != '\0';
+    return test_agent_request(scene->stage.agent, 1)[0] != '\0';
 }
 
 static bool has_cancel_request(struct scene *scene)
 {
     for (size_t i = 0; i < 8; i++) {
-        if (strstr(test_agent_request(scene->agent, i), "\"method\":\"tasks/cancel\"") != NULL) {
+        if (strstr(test_agent_request(scene->stage.agent, i), "\"method\":\"tasks/cancel\"") !=
+            NULL) {
             return true;
         }
     }
@@ -680,11 +627,11 @@ static bool has_cancel_request(struct scene *scene)
 static void an_a2a_agent_is_told_of_a_cancel(void **state)
 {
     struct scene *scene = *state;
-    strncat(scene->entry, ";a2a", 5);
-    scene->items[0] = slice_from_string(scene->entry);
+    strncat(scene->stage.entry, ";a2a", 5);
+    scene->stage.items[0] = slice_from_string(scene->stage.entry);
     a2a_begin(scene);
     for (size_t i = 0; i < 8; i++) {
-        test_agent_reply_json(scene->agent, i,
+        test_agent_reply_json(scene->stage.agent, i,
                               "{\"result\":{\"kind\":\"task\",\"id\":\"r\",\"contextId\":\"c\","
                               "\"status\":{\"state\":\"working\"}}}");
     }
@@ -704,12 +651,12 @@ static void an_a2a_agent_is_told_of_a_cancel(void **state)
 static void workflows_that_are_listed_are_started(void **state)
 {
     struct scene *scene = *state;
-    scene->items[2] = SLICE("ProcessChat");
-    scene->config.a2a_workflows = (struct slice_list){&scene->items[2], 1};
-    scene->config.temporal_url = SLICE("127.0.0.1:1"); /* nobody is there */
-    scene->config.temporal_queue = SLICE("attach-gateway");
-    scene->config.temporal_namespace = SLICE("default");
-    scene->config.a2a_task_timeout_ms = 300;
+    scene->stage.items[2] = SLICE("ProcessChat");
+    scene->stage.config.a2a_workflows = (struct slice_list){&scene->stage.items[2], 1};
+    scene->stage.config.temporal_url = SLICE("127.0.0.1:1"); /* nobody is there */
+    scene->stage.config.temporal_queue = SLICE("attach-gateway");
+    scene->stage.config.temporal_namespace = SLICE("default");
+    scene->stage.config.a2a_task_timeout_ms = 300;
     a2a_begin(scene);
     struct a2a_call *call = send_make(scene, NULL);
     call->job.task.target_url = SLICE("temporal://Other");
@@ -723,11 +670,11 @@ static void workflows_that_are_listed_are_started(void **state)
     assert_true(call->job.tasks[0].is_idempotent);
     a2a_call_free(call);
     a2a_end(scene);
-    scene->config.temporal_url = SLICE("not an address:::");
-    struct a2a_settings settings = {.config = &scene->config,
-                                    .loop = &scene->loop,
-                                    .store = scene->store,
-                                    .fetcher = scene->fetcher};
+    scene->stage.config.temporal_url = SLICE("not an address:::");
+    struct a2a_settings settings = {.config = &scene->stage.config,
+                                    .loop = &scene->stage.loop,
+                                    .store = scene->stage.store,
+                                    .fetcher = scene->stage.fetcher};
     struct failure failure = {""};
     assert_int_not_equal(a2a_open(&settings, &scene->a2a, &failure), STATUS_OK);
     assert_non_null(strstr(failure.text, "TEMPORAL_URL"));
@@ -737,12 +684,12 @@ static void a_client_that_leaves_is_not_waited_for(void **state)
 {
     struct scene *scene = *state;
     a2a_begin(scene);
-    test_agent_reply(scene->agent, NULL); /* it never answers */
+    test_agent_reply(scene->stage.agent, NULL); /* it never answers */
     for (int i = 0; i < 2; i++) {
         uint64_t id = a2a_run(scene->a2a, send_make(scene, "coder"));
         assert_true(id > 0);
         for (int turns = 0; i == 0 && turns < 20; turns++) { /* once late, once at once */
-            uv_run(&scene->loop, UV_RUN_NOWAIT);
+            uv_run(&scene->stage.loop, UV_RUN_NOWAIT);
             usleep(5000);
         }
         a2a_unwatch(scene->a2a, id, a2a_leave_create());
@@ -763,7 +710,7 @@ static void closing_answers_everybody(void **state)
     struct scene *scene = *state;
     struct a2a_watch watch = {.changed = heard, .context = scene};
     a2a_begin(scene);
-    test_agent_reply(scene->agent, NULL);
+    test_agent_reply(scene->stage.agent, NULL);
     struct a2a_call *call = send_make(scene, "coder");
     call->waits = false;
     call->watch = &watch;

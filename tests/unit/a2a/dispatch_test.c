@@ -66,23 +66,24 @@ static void reply(struct scene *scene, const char *json)
     static char text[1024];
     snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(json),
              json);
-    test_agent_reply(scene->agent, text);
+    test_agent_reply(scene->stage.agent, text);
 }
 
 /* The recovery and the first sweep: the next one is far away. */
 static bool is_quiet(struct scene *scene)
 {
-    return atomic_load(&store_counters(scene->store)->jobs_committed) >= 2;
+    return atomic_load(&store_counters(scene->stage.store)->jobs_committed) >= 2;
 }
 
 static bool has_called_both(struct scene *scene)
 {
-    return test_agent_request(scene->agent, 1)[0] != '\0' && scene_has_no_rows(scene);
+    return test_agent_request(scene->stage.agent, 1)[0] != '\0' && scene_has_no_rows(scene);
 }
 
 static bool both_wait(struct scene *scene)
 {
-    return store_queue_bytes(scene->store) >= sizeof(struct hold) + 2 * sizeof(struct task_job);
+    return store_queue_bytes(scene->stage.store) >=
+           sizeof(struct hold) + 2 * sizeof(struct task_job);
 }
 
 static bool has_four(struct scene *scene)
@@ -97,7 +98,7 @@ static void answers_that_wait_for_the_disk_have_a_limit(void **state)
     struct scene *scene = *state;
     struct hold hold;
     scene->replies_bytes_max = strlen(ANSWER);
-    scene->config.a2a_targets.count = 0;
+    scene->stage.config.a2a_targets.count = 0;
     scene_begin(scene);
     scene_run_until(scene, is_quiet);
     reply(scene, WORKING);
@@ -110,7 +111,7 @@ static void answers_that_wait_for_the_disk_have_a_limit(void **state)
         scene->answer = NULL;
     }
     scene_run_until(scene, has_called_both);
-    hold_begin(&hold, scene->store);
+    hold_begin(&hold, scene->stage.store);
     reply(scene, ANSWER);
     scene_run_until(scene, both_wait);
     hold_end(&hold);

@@ -19,17 +19,17 @@ static bool has_two(struct scene *scene)
 
 static bool has_call(struct scene *scene)
 {
-    return test_agent_request(scene->agent, 0)[0] != '\0';
+    return test_agent_request(scene->stage.agent, 0)[0] != '\0';
 }
 
 static bool has_hook(struct scene *scene)
 {
-    return test_agent_request(scene->agent, 1)[0] != '\0';
+    return test_agent_request(scene->stage.agent, 1)[0] != '\0';
 }
 
 static bool has_two_hooks(struct scene *scene)
 {
-    return test_agent_request(scene->agent, 2)[0] != '\0';
+    return test_agent_request(scene->stage.agent, 2)[0] != '\0';
 }
 
 static void again(struct scene *scene)
@@ -44,7 +44,7 @@ static void what_memory_has_is_not_told_again(void **state)
 {
     struct scene *scene = *state;
     scene_begin(scene);
-    test_agent_reply_json(scene->agent, 0, ANSWER);
+    test_agent_reply_json(scene->stage.agent, 0, ANSWER);
     scene_send(scene, true);
     scene_run_until(scene, has_two);
     assert_string_equal(scene->told[0].text, "task_sent {\"messages\":[]}");
@@ -63,7 +63,7 @@ static void what_memory_refused_is_told_after_a_restart(void **state)
     struct told first[2];
     scene->refuses = true;
     scene_begin(scene);
-    test_agent_reply_json(scene->agent, 0, ANSWER);
+    test_agent_reply_json(scene->stage.agent, 0, ANSWER);
     scene_send(scene, true);
     scene_run_until(scene, has_two);
     memcpy(first, scene->told, sizeof(first));
@@ -81,15 +81,15 @@ static void an_interrupted_task_is_told_to_all(void **state)
 {
     struct scene *scene = *state;
     scene_begin(scene);
-    test_agent_reply(scene->agent, NULL); /* silence */
+    test_agent_reply(scene->stage.agent, NULL); /* silence */
     scene_send(scene, false);
     scene_run_until(scene, has_call);
     scene_end(scene);
-    test_agent_reply(scene->agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    test_agent_reply(scene->stage.agent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     scene_begin(scene);
     scene_run_until(scene, has_hook);
-    assert_non_null(strstr(test_agent_request(scene->agent, 1), "POST /hook HTTP/1.1\r\n"));
-    assert_non_null(strstr(test_agent_request(scene->agent, 1), "interrupted"));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 1), "POST /hook HTTP/1.1\r\n"));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 1), "interrupted"));
     scene_run_until(scene, has_two);
     assert_string_equal(scene->told[1].text, "task_result {\"detail\":\"interrupted\"}");
 }
@@ -97,15 +97,15 @@ static void an_interrupted_task_is_told_to_all(void **state)
 static void a_task_that_nobody_answers_ends_for_all(void **state)
 {
     struct scene *scene = *state;
-    scene->config.a2a_task_ttl_ms = 1;
+    scene->stage.config.a2a_task_ttl_ms = 1;
     scene_begin(scene);
-    test_agent_reply_json(scene->agent, 0, QUESTION);
-    test_agent_reply_json(scene->agent, 1, "{}");
-    test_agent_reply_json(scene->agent, 2, "{}");
+    test_agent_reply_json(scene->stage.agent, 0, QUESTION);
+    test_agent_reply_json(scene->stage.agent, 1, "{}");
+    test_agent_reply_json(scene->stage.agent, 2, "{}");
     scene_send(scene, true);
     scene_run_until(scene, has_two_hooks); /* it waits; it has ended */
-    assert_non_null(strstr(test_agent_request(scene->agent, 1), "TASK_STATE_INPUT_REQUIRED"));
-    assert_non_null(strstr(test_agent_request(scene->agent, 2), "TASK_STATE_FAILED"));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 1), "TASK_STATE_INPUT_REQUIRED"));
+    assert_non_null(strstr(test_agent_request(scene->stage.agent, 2), "TASK_STATE_FAILED"));
     scene_run_until(scene, has_two);
     assert_ptr_equal(strstr(scene->told[1].text, "task_result "), scene->told[1].text);
     assert_int_equal(a2a_counters(scene->a2a)->tasks_failed, 1);
@@ -124,7 +124,7 @@ static void a_client_may_leave_before_the_recovery(void **state)
     struct scene *scene = *state;
     struct a2a_watch watch = {.changed = heard, .context = scene};
     scene_begin(scene);
-    test_agent_reply(scene->agent, NULL);
+    test_agent_reply(scene->stage.agent, NULL);
     for (int i = 0; i < 2; i++) { /* watching, and waiting */
         struct a2a_call *call = scene_send_make(scene);
         call->watch = i == 0 ? &watch : NULL;
