@@ -86,6 +86,13 @@ describe('the weaviate-ts-client', () => {
       ...(server.apiKey && { apiKey: new weaviate.ApiKey(server.apiKey) }),
     });
     await write({ event: 'first', payload: 0 });
+    await waitUntil(
+      async () => {
+        const { classes } = await client.schema.getter().do(); // made with the first delivery
+        return (classes ?? []).some((one) => one.class === className);
+      },
+      () => `the class ${className}`,
+    );
     await delivered(where('event', 'first'), 'event');
   });
   after(() => scope.close());
