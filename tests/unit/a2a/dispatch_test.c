@@ -91,6 +91,16 @@ static bool has_four(struct scene *scene)
     return scene->told_count >= 4;
 }
 
+/* How many of the ends that memory was told of begin so. */
+static size_t told_as(const struct scene *scene, const char *beginning)
+{
+    size_t count = 0;
+    for (size_t i = 2; i < scene->told_count; i++) {
+        count += strncmp(scene->told[i].text, beginning, strlen(beginning)) == 0;
+    }
+    return count;
+}
+
 /* ---- tests ---- */
 
 static void answers_that_wait_for_the_disk_have_a_limit(void **state)
@@ -116,10 +126,9 @@ static void answers_that_wait_for_the_disk_have_a_limit(void **state)
     scene_run_until(scene, both_wait);
     hold_end(&hold);
     scene_run_until(scene, has_four);
-    assert_ptr_equal(strstr(scene->told[2].text, "task_result {\"kind\":\"message\""),
-                     scene->told[2].text);
-    assert_ptr_equal(strstr(scene->told[3].text, "task_result {\"detail\":\"too many answers"),
-                     scene->told[3].text);
+    /* Whichever answer came first is kept; memory hears of the two in either order. */
+    assert_int_equal(told_as(scene, "task_result {\"kind\":\"message\""), 1);
+    assert_int_equal(told_as(scene, "task_result {\"detail\":\"too many answers"), 1);
     assert_int_equal(a2a_counters(scene->a2a)->tasks_done, 1);
     assert_int_equal(a2a_counters(scene->a2a)->tasks_failed, 1);
 }
