@@ -4,6 +4,7 @@
 #include "mem/bus.h"
 
 #include "base/clock.h"
+#include "base/pace.h"
 #include "mem/delivery.h"
 #include "mem/event_rows.h"
 
@@ -14,6 +15,7 @@
 enum {
     store_full_pause_ms = 5, /* then ask again */
     item_bytes = 256,        /* of an item itself, in the queue */
+    calm_part = 8,           /* of the queue's cap */
 };
 
 /* Events as they go to the store. */
@@ -227,6 +229,7 @@ static void batch_post(struct memory *memory, struct bus_batch *batch)
     while (memory->batches >= bus_batches_max) {
         pthread_cond_wait(&memory->changed, &memory->lock);
     }
+    batch->job.is_patient = batch->job.is_patient && memory->batches < bus_batches_calm;
     memory->batches++;
     memory->store_jobs++;
     enum status status;
@@ -266,6 +269,12 @@ void bus_store_item(struct memory *memory, struct bus_item *take_item)
     }
 }
 
+/* The queue is far from full, so that there is time. */
+static bool is_calm(const struct memory *memory)
+{
+    return atomic_load(&memory->queue_bytes) < memory->settings.queue_bytes_max / calm_part;
+}
+
 void bus_flush(struct memory *memory)
 {
     if (memory->items == NULL) {
@@ -275,6 +284,7 @@ void bus_flush(struct memory *memory)
     struct bus_batch *batch = calloc(1, sizeof(*batch));
     struct event *events = calloc(memory->items_events + 1, sizeof(*events));
     size_t bytes = memory->items_bytes;
+    bool is_patient = is_calm(memory);
     memory->items = NULL;
     memory->items_tail = &memory->items;
     memory->items_events = 0;
@@ -287,8 +297,11 @@ void bus_flush(struct memory *memory)
         items_done(memory, items, STATUS_NO_MEMORY, &failure);
         return;
     }
+    for (const struct bus_item *item = items; item != NULL; item = item->next) {
+        is_patient = is_patient && item->is_mirrored && !item->is_awaited;
+    }
     *batch = (struct bus_batch){
-        .job = {.run = batch_run, .done = batch_done, .bytes = bytes},
+        .job = {.run = batch_run, .done = batch_done, .is_patient = is_patient, .bytes = bytes},
         .memory = memory,
         .items = items,
         .events = events,
@@ -444,6 +457,7 @@ static struct bus_letter *letters_take(struct memory *memory, bool *ret_is_over)
     struct bus_letter *letters = memory->letters;
     memory->letters = NULL;
     memory->letters_tail = &memory->letters;
+    memory->reads_hurried = memory->is_hurried;
     memory->is_hurried = false;
     memory->may_nap = letters != NULL;
     pthread_mutex_unlock(&memory->lock);
@@ -458,16 +472,30 @@ static bool has_turn(struct memory *memory)
     return has;
 }
 
+/* Nobody waits for what is read now. */
+static bool may_rest(void *context)
+{
+    struct memory *memory = context;
+    pthread_mutex_lock(&memory->lock);
+    bool may = !memory->is_hurried && !memory->is_closing;
+    pthread_mutex_unlock(&memory->lock);
+    return may && !memory->reads_hurried && is_calm(memory);
+}
+
 void *bus_run(void *memory_pointer)
 {
     struct memory *memory = memory_pointer;
+    struct pace pace = {.may_rest = may_rest, .context = memory};
     bool is_over = false;
+    pace_keep(&pace);
     while (!is_over) {
         struct bus_letter *letters = letters_take(memory, &is_over);
+        pace_begin();
         while (letters != NULL) {
             struct bus_letter *letter = letters;
             letters = letter->next;
             letter->run(memory, letter);
+            pace_point();
         }
         if (memory->items != NULL && has_turn(memory)) {
             bus_flush(memory);

@@ -17,8 +17,9 @@
 enum {
     bus_batch_events_max = 1024,
     bus_batch_bytes_max = 4 * 1024 * 1024,
-    bus_batches_max = 2,
-    bus_gather_ms = 20, /* exchanges that nobody waits for share a commit: a commit of few costs the
+    bus_batches_max = 3,
+    bus_batches_calm = 2, /* on their way, and the store may take its time */
+    bus_gather_ms = 80, /* exchanges that nobody waits for share a commit: a commit of few costs the
                            store half as much again for each */
     bus_nap_ms = 10, /* the reading thread is not woken for each letter that nobody waits for, which
                         was the dearest part of a capture, and on the worker */
@@ -106,6 +107,7 @@ struct memory {
     struct memory_waiter *waiters;
 
     /* the reading thread's */
+    bool reads_hurried;     /* among the letters that were taken are some that somebody waits for */
     bool may_nap;           /* there was something to do, so more is likely to come */
     size_t requests_bytes;  /* of captured requests that are not whole yet */
     struct bus_item *items; /* of the next batch */

@@ -8,6 +8,7 @@
  * row. */
 #include "mem/word_index.h"
 
+#include "base/pace.h"
 #include "mem/event_columns.h"
 
 #include <endian.h>
@@ -130,6 +131,7 @@ static enum status parts_store(struct database *database, int64_t id, const stru
     const struct postings *postings = &segment->postings;
     for (size_t at = 0; at < postings->count && status == STATUS_OK;) {
         uint32_t part = postings_part_of((uint32_t)(postings->items[at] >> 32), part_bits);
+        pace_point();
         buffer_reset(&packed);
         postings_pack(postings, &at, part_bits, &packed);
         status = packed.failed ? no_memory(reterr)
@@ -208,6 +210,7 @@ static enum status segment_load_parts(struct database *database, int64_t id, uns
     enum status status = STATUS_OK;
     int code = SQLITE_DONE;
     while (status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        pace_point();
         uint32_t part = (uint32_t)(sqlite3_column_int64(statement, 0) - word_index_part_id(id, 0));
         if (!postings_unpack(database_column_text(statement, 1), part, part_bits, rows, rows_count,
                              &into->postings)) {
@@ -392,6 +395,7 @@ static enum status pending_load(struct database *database, struct words_cutter *
     size_t bytes = 0;
     while (bytes < word_index_segment_bytes_max && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         uint32_t row = segment_rows_all(segment);
+        pace_point();
         segment_add_row(segment, sqlite3_column_int64(statement, 0));
         for (int i = 0; i < event_long_texts_count; i++) {
             struct slice text = database_column_text(statement, 1 + i);

@@ -3,6 +3,8 @@
  * word_postings.c - sorts postings, packs them and finds them again. */
 #include "mem/word_postings.h"
 
+#include "base/pace.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@ enum {
     varint_bytes_max = 5,
     digit_bits = 8,
     digits = 1 << digit_bits,
+    piece_postings = 8192, /* are sorted between two points at which the thread can rest */
 };
 
 void postings_clear(struct postings *postings)
@@ -36,11 +39,19 @@ void postings_grow(struct postings *postings)
 
 /* ---- sorting ---- */
 
+static size_t piece_end(size_t from, size_t count)
+{
+    pace_point();
+    return count - from < piece_postings ? count : from + piece_postings;
+}
+
 static void sort_digit(const uint64_t *from, uint64_t *to, size_t count, unsigned shift)
 {
     size_t places[digits] = {0};
-    for (size_t i = 0; i < count; i++) {
-        places[from[i] >> shift & (digits - 1)]++;
+    for (size_t i = 0; i < count;) {
+        for (size_t end = piece_end(i, count); i < end; i++) {
+            places[from[i] >> shift & (digits - 1)]++;
+        }
     }
     size_t sum = 0;
     for (size_t i = 0; i < digits; i++) {
@@ -48,8 +59,10 @@ static void sort_digit(const uint64_t *from, uint64_t *to, size_t count, unsigne
         places[i] = sum;
         sum = next;
     }
-    for (size_t i = 0; i < count; i++) {
-        to[places[from[i] >> shift & (digits - 1)]++] = from[i];
+    for (size_t i = 0; i < count;) {
+        for (size_t end = piece_end(i, count); i < end; i++) {
+            to[places[from[i] >> shift & (digits - 1)]++] = from[i];
+        }
     }
 }
 
@@ -72,9 +85,11 @@ void postings_sort(struct postings *postings)
     }
     free(other);
     size_t kept = 1;
-    for (size_t i = 1; i < postings->count; i++) {
-        if (postings->items[i] != postings->items[kept - 1]) {
-            postings->items[kept++] = postings->items[i];
+    for (size_t i = 1; i < postings->count;) {
+        for (size_t end = piece_end(i, postings->count); i < end; i++) {
+            if (postings->items[i] != postings->items[kept - 1]) {
+                postings->items[kept++] = postings->items[i];
+            }
         }
     }
     postings->count = kept;

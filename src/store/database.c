@@ -7,6 +7,8 @@
  * never checkpoint, not even as the last one that closes. The thread that opened it, only. */
 #include "store/database.h"
 
+#include "base/pace.h"
+#include "store/paced_file.h"
 #include "store/schema.h"
 
 #include <errno.h>
@@ -17,7 +19,8 @@
 #include <unistd.h>
 
 enum {
-    writer_busy_ms = 5000, /* another process recovers the log, nothing else */
+    pace_instructions = 64, /* of SQLite's machine: some microseconds */
+    writer_busy_ms = 5000,  /* another process recovers the log, nothing else */
     reader_busy_ms = 2000,
 };
 
@@ -99,6 +102,12 @@ static int log_grown(void *context, sqlite3 *handle, const char *name, int pages
     return SQLITE_OK;
 }
 
+static int pace_step(void *context)
+{
+    pace_point();
+    return 0; /* go on */
+}
+
 static enum status execute(struct database *database, const char *sql, struct failure *reterr)
 {
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK
@@ -135,6 +144,7 @@ static enum status configure(struct database *database, enum database_mode mode,
     }
     if (is_writer) {
         sqlite3_wal_hook(handle, log_grown, database);
+        sqlite3_progress_handler(handle, pace_instructions, pace_step, NULL);
         return schema_migrate(database, schema_migrations, schema_migrations_count, reterr);
     }
     return schema_check(database, schema_migrations, schema_migrations_count, reterr);
@@ -159,7 +169,7 @@ enum status database_open(const char *path, enum database_mode mode, struct data
     int flags = SQLITE_OPEN_NOMUTEX |
                 (mode == DATABASE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum status status;
-    if (sqlite3_open_v2(path, &database->handle, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &database->handle, flags, paced_file_vfs()) != SQLITE_OK) {
         status = database_status(database, reterr);
     } else {
         status = configure(database, mode, reterr);

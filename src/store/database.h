@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * database.h - one SQLite connection with the statements prepared on it.
+ * database.h - one SQLite connection with the statements prepared on it. The writer's is full of
+ * points where its thread can rest (base/pace.h).
  *
  * The thread that opened it, only. */
 #ifndef AG_STORE_DATABASE_H

@@ -49,6 +49,7 @@ enum status job_queue_put(struct job_queue *queue, struct store_job *take_job)
         *queue->last = take_job;
         queue->last = &take_job->next;
         queue->jobs++;
+        queue->awaited += take_job->is_patient ? 0 : 1;
         atomic_store(&queue->bytes, bytes + take_job->bytes);
         pthread_cond_signal(&queue->filled);
     }
@@ -87,6 +88,7 @@ size_t job_queue_take(struct job_queue *queue, struct store_job **ret_jobs, size
             queue->last = &queue->first;
         }
         bytes += job->bytes;
+        queue->awaited -= job->is_patient ? 0 : 1;
         ret_jobs[count++] = job;
     }
     pthread_mutex_unlock(&queue->lock);
@@ -99,6 +101,14 @@ void job_queue_release(struct job_queue *queue, size_t jobs, size_t bytes)
     queue->jobs -= jobs;
     atomic_store(&queue->bytes, atomic_load(&queue->bytes) - bytes);
     pthread_mutex_unlock(&queue->lock);
+}
+
+bool job_queue_is_hurried(struct job_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool is_hurried = queue->awaited > 0 || queue->is_ending;
+    pthread_mutex_unlock(&queue->lock);
+    return is_hurried;
 }
 
 void job_queue_end(struct job_queue *queue)

@@ -17,6 +17,7 @@ struct job_queue {
     pthread_cond_t filled;
     struct store_job *first;
     struct store_job **last;
+    size_t awaited;      /* waiting to be taken, and not patient */
     size_t jobs;         /* waiting, or taken and not yet released */
     atomic_size_t bytes; /* of those; written under the lock */
     size_t bytes_max;
@@ -38,6 +39,9 @@ size_t job_queue_take(struct job_queue *queue, struct store_job **ret_jobs, size
 
 /* What was taken no longer counts. */
 void job_queue_release(struct job_queue *queue, size_t jobs, size_t bytes);
+
+/* Somebody waits for one of those that wait to be taken. */
+bool job_queue_is_hurried(struct job_queue *queue);
 
 /* Nothing more may be put; what waits can still be taken. Wakes all takers. */
 void job_queue_end(struct job_queue *queue);

@@ -46,6 +46,7 @@ struct store_job {
      * it failed (see above). STATUS_LIMIT: the disk is full. STATUS_IO: the disk
      * or the database refuses. Takes the job. Must not block; it posts a letter, as a rule. */
     void (*done)(struct store_job *job, enum status status, const struct failure *failure);
+    bool is_patient; /* nobody waits for it: the thread may rest meanwhile (base/pace.h) */
     size_t bytes; /* what it holds, counted against the queue's cap until done; must not change */
 };
 

@@ -10,6 +10,7 @@
 #include "store/writer.h"
 
 #include "base/clock.h"
+#include "base/pace.h"
 #include "store/directory.h"
 
 #include <signal.h>
@@ -45,6 +46,8 @@ struct writer {
     bool distrusts_log;    /* an fsync failed */
     bool is_corrupt;       /* a job of this group met a damaged page */
     struct failure corruption;
+    bool is_hurried; /* somebody waits for a job of this group */
+    struct pace pace;
     pthread_t thread;
     atomic_int health;
     atomic_bool was_open;
@@ -374,6 +377,22 @@ static void log_tend(struct writer *writer)
 
 /* ---- the thread ---- */
 
+static bool is_awaited(struct store_job *const *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!jobs[i]->is_patient) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_rest(void *context)
+{
+    struct writer *writer = context;
+    return !writer->is_hurried && !job_queue_is_hurried(writer->queue);
+}
+
 static void jobs_run(struct writer *writer, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -381,6 +400,7 @@ static void jobs_run(struct writer *writer, size_t count)
         writer->outcomes[i].status = STATUS_OK;
     }
     size_t from = 0;
+    writer->is_hurried = is_awaited(writer->taken, count);
     while (from < count) {
         if (writer_is_ready(writer)) {
             from = group(writer, from, count);
@@ -396,6 +416,7 @@ static void jobs_run(struct writer *writer, size_t count)
         from = count;
     }
     writer->idle_since_ms = clock_monotonic_ms();
+    writer->is_hurried = false;
     if (writer->database != NULL) {
         log_tend(writer);
     }
@@ -441,10 +462,12 @@ static bool first_attempt(struct writer *writer)
 static void *writer_run(void *argument)
 {
     struct writer *writer = argument;
+    pace_keep(&writer->pace);
     if (first_attempt(writer)) {
         while (!job_queue_is_over(writer->queue)) {
             size_t count = job_queue_take(writer->queue, writer->taken, writer_group_jobs_max,
                                           writer_group_bytes_max, idle_wait_ms(writer));
+            pace_begin();
             if (count > 0) {
                 jobs_run(writer, count);
             } else {
@@ -494,6 +517,7 @@ enum status writer_start(const char *directory, struct job_queue *queue,
     writer->queue = queue;
     writer->counters = counters;
     writer->lock = -1;
+    writer->pace = (struct pace){.may_rest = may_rest, .context = writer};
     writer->probe_bytes = 1;
     writer->idle_since_ms = clock_monotonic_ms();
     atomic_init(&writer->health, STORE_FAILING);

@@ -56,6 +56,29 @@ static void the_cap_counts_what_is_taken_and_not_released(void **state)
     job_queue_clear(&queue);
 }
 
+static void it_says_whether_somebody_waits(void **state)
+{
+    struct job_queue queue;
+    struct store_job jobs[3] = {{.is_patient = true}, {.is_patient = false}, {.is_patient = true}};
+    struct store_job *taken[1];
+    assert_int_equal(job_queue_init(&queue, 100, NULL), STATUS_OK);
+    assert_int_equal(job_queue_put(&queue, &jobs[0]), STATUS_OK);
+    assert_false(job_queue_is_hurried(&queue));
+    assert_int_equal(job_queue_put(&queue, &jobs[1]), STATUS_OK);
+    assert_true(job_queue_is_hurried(&queue));
+    assert_int_equal(job_queue_take(&queue, taken, 1, 1000, 0), 1);
+    assert_true(job_queue_is_hurried(&queue));
+    assert_int_equal(job_queue_take(&queue, taken, 1, 1000, 0), 1);
+    assert_false(job_queue_is_hurried(&queue)); /* what was taken waits no longer */
+    assert_int_equal(job_queue_put(&queue, &jobs[2]), STATUS_OK);
+    assert_false(job_queue_is_hurried(&queue));
+    job_queue_end(&queue);
+    assert_true(job_queue_is_hurried(&queue));
+    assert_int_equal(job_queue_take(&queue, taken, 1, 1000, 0), 1);
+    job_queue_release(&queue, 3, 0);
+    job_queue_clear(&queue);
+}
+
 static void jobs_without_bytes_have_a_cap_too(void **state)
 {
     struct job_queue queue;
@@ -131,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_come_in_order_up_to_the_caps_of_the_taker),
         cmocka_unit_test(the_cap_counts_what_is_taken_and_not_released),
+        cmocka_unit_test(it_says_whether_somebody_waits),
         cmocka_unit_test(jobs_without_bytes_have_a_cap_too),
         cmocka_unit_test(a_taker_waits_for_so_long_and_no_longer),
         cmocka_unit_test(a_job_and_the_end_wake_who_waits),
