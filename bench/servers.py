@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -179,7 +180,7 @@ class Gateway(Server):
             "OIDC_ISSUER": bench.issuer.url,
             "OIDC_AUD": identities.AUDIENCE,
             "ENGINE_URL": f"http://127.0.0.1:{bench.engine_port}",
-            "ATTACH_DATA_DIR": str(self.directory),
+            "ATTACH_DATA_DIR": tempfile.mkdtemp(prefix="data-", dir=self.directory),
             "MEM_BACKEND": "none",  # the others remember nothing either; bench/memory.py measures what it costs
         }
 

@@ -431,10 +431,11 @@ static void idle(struct writer *writer)
             writer_health(writer) != STORE_FINE && now_ms >= writer->retry_at_ms) {
             (void)probe(writer);
         }
-    } else if (database_log_pages(writer->database) > 0 &&
-               now_ms >= writer->idle_since_ms + idle_ms) {
-        writer->idle_since_ms = now_ms;
-        log_checkpoint(writer, true, 0);
+    } else if (now_ms >= writer->idle_since_ms + idle_ms) {
+        writer->idle_since_ms = now_ms; /* whether there is a log or not: or the thread spins */
+        if (database_log_pages(writer->database) > 0) {
+            log_checkpoint(writer, true, 0);
+        }
     }
 }
 

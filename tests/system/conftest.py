@@ -20,15 +20,22 @@ from harness.gateway import Gateway
 from harness.issuer import AUDIENCE, Issuer
 
 TEST_SECONDS_MAX = 60
+LONG_TEST_SECONDS_MAX = 300
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)
-def no_test_hangs():
+def no_test_hangs(request):
     """A test that waits for ever is a failure with a place, not a run that never ends."""
+    seconds = TEST_SECONDS_MAX if request.node.get_closest_marker("long") is None else LONG_TEST_SECONDS_MAX
+
     def give_up(*_):
-        raise AssertionError(f"the test took more than {TEST_SECONDS_MAX} s")
+        raise AssertionError(f"the test took more than {seconds} s")
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(TEST_SECONDS_MAX)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
 

@@ -511,8 +511,8 @@ def send_some(gateway, token, count=30):
     return count * (2 + memory.LINES_OF_LOG)
 
 
-def wait_delivered(gateway, count):
-    wait_until(lambda: counted(gateway)["delivered"] >= count, f"{count} events to be delivered", RETRY_SECONDS)
+def wait_delivered(gateway, count, seconds=RETRY_SECONDS):
+    wait_until(lambda: counted(gateway)["delivered"] >= count, f"{count} events to be delivered", seconds)
     outcomes = counted(gateway)
     assert outcomes == {"stored": count, "refused": 0, "dropped": 0, "delivered": count, "rejected": 0}
     metrics = gateway.metrics()
@@ -549,6 +549,25 @@ def test_a_remote_that_is_down_costs_nothing_and_gets_all_of_it_later(start_gate
     wait_delivered(gateway, count)
     delivered_once(weaviate, count)
     assert sum(memory.check(memory.rows(gateway, token), "alice").values()) == count
+
+
+@pytest.mark.long
+def test_a_remote_that_is_down_for_a_minute(start_gateway, engine, remote, token):
+    """The pause between attempts has grown to half a minute and more by then; work goes on meanwhile."""
+    engine.run(memory.engine_script())
+    port = free_port()
+    gateway = remote_gateway(start_gateway, f"http://127.0.0.1:{port}")
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < 60:
+        count += send_some(gateway, token, 5)
+        time.sleep(5)
+    wait_until(lambda: counted(gateway)["stored"] == count, "all to be in the outbox")
+    assert counted(gateway)["delivered"] == 0
+    assert 3 <= gateway.metrics()["attach_memory_delivery_failures_total"] <= 20  # neither given up nor hammered
+    weaviate = remote(port=port)
+    wait_delivered(gateway, count, 90)
+    objects = weaviate.objects("event")
+    assert len(objects) == len({row["_additional"]["id"] for row in objects}) == count
 
 
 FAULTS = {

@@ -499,12 +499,17 @@ def test_a_full_house_does_not_spin(start_gateway):
     wait_until(lambda: gateway.ask("GET", "/healthz").status == 200, "room")
 
 
-def test_an_idle_gateway_sleeps(start_gateway, engine, token):
-    gateway = start_gateway()
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["sqlite", "none"])
+def test_an_idle_gateway_sleeps(start_gateway, engine, token, backend):
+    """Also after half a minute, when everything that is done from time to time was done."""
+    gateway = start_gateway(MEM_BACKEND=backend)
     clients = [gateway.connect() for _ in range(20)]
     for client in clients:
         client.ask("GET", "/api/tags", token=token)
     assert idle_cpu_share(gateway) < 0.1
+    time.sleep(20)
+    assert idle_cpu_share(gateway, 9) < 0.05
 
 
 # ---- whatever comes ----

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -486,7 +487,15 @@ static void the_log_stays_bounded(void **state)
     place_remove(&place);
 }
 
-static void the_log_is_emptied_when_nothing_comes(void **state)
+/* How often the threads of this process were put on a CPU. */
+static long switches(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static void the_log_is_emptied_when_nothing_comes_and_then_it_sleeps(void **state)
 {
     struct place place;
     char log[160];
@@ -500,6 +509,10 @@ static void the_log_is_emptied_when_nothing_comes(void **state)
         usleep(100000);
         assert_int_equal(stat(log, &file), 0);
     }
+    sleep(11); /* until it looks again, and finds nothing to do */
+    long before = switches();
+    sleep(1);
+    assert_true(switches() - before < 500); /* a thread that spins has tens of thousands */
     assert_int_equal(write_now(store, insert_row, 1), STATUS_OK);
     store_close(store);
     place_remove(&place);
@@ -554,7 +567,7 @@ int main(void)
         cmocka_unit_test(a_reader_beside_the_gateway_sees_commits_and_never_writes),
         cmocka_unit_test(a_file_that_was_removed_is_made_anew),
         cmocka_unit_test(the_log_stays_bounded),
-        cmocka_unit_test(the_log_is_emptied_when_nothing_comes),
+        cmocka_unit_test(the_log_is_emptied_when_nothing_comes_and_then_it_sleeps),
         cmocka_unit_test(a_file_that_cannot_be_opened_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
