@@ -8,6 +8,7 @@
 """
 import http.server
 import json
+import socket
 import threading
 import time
 
@@ -59,9 +60,9 @@ class Issuer:
         self.lock = threading.Lock()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
+        self.held = None  # keeps the port while it is down: bound, not listening
         if is_down:
-            self.server.server_close()
-            self.server = None
+            self._close_server()
         else:
             self._serve()
 
@@ -116,12 +117,24 @@ class Issuer:
 
     def go_down(self):
         self.server.shutdown()
-        self.server.server_close()
-        self.server = None
+        self._close_server()
 
     def come_up(self):
         self.server = Server(("127.0.0.1", self.port), Handler)
+        self._let_go()
         self._serve()
+
+    def _close_server(self):
+        self.server.server_close()
+        self.server = None
+        self.held = socket.socket()
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that come_up can bind beside it
+        self.held.bind(("127.0.0.1", self.port))
+
+    def _let_go(self):
+        if self.held is not None:
+            self.held.close()
+            self.held = None
 
     def hang(self):
         self.answers.clear()
@@ -131,6 +144,7 @@ class Issuer:
 
     def close(self):
         self.release()
+        self._let_go()
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
