@@ -392,7 +392,8 @@ static uint64_t expire_some(struct memory *memory)
         return memory->expire_at_ms - now_ms;
     }
     memory->expire_at_ms = now_ms + bus_expire_pause_ms;
-    memory->expire_job = (struct store_job){.run = expire_run, .done = expire_done, .bytes = 1024};
+    memory->expire_job = (struct store_job){
+        .run = expire_run, .done = expire_done, .is_patient = true, .bytes = 1024};
     atomic_store(&memory->is_expiring, true);
     if (bus_store_write(memory, &memory->expire_job) != STATUS_OK) {
         atomic_store(&memory->is_expiring, false);

@@ -40,7 +40,7 @@ size_t job_queue_take(struct job_queue *queue, struct store_job **ret_jobs, size
 /* What was taken no longer counts. */
 void job_queue_release(struct job_queue *queue, size_t jobs, size_t bytes);
 
-/* Somebody waits for one of those that wait to be taken. */
+/* Somebody waits for one of those that wait to be taken, or the queue ends. */
 bool job_queue_is_hurried(struct job_queue *queue);
 
 /* Nothing more may be put; what waits can still be taken. Wakes all takers. */

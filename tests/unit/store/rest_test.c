@@ -77,32 +77,32 @@ static struct store *store_with_rows(struct place *place)
     return store;
 }
 
-static void it_rests_in_statements_and_in_the_commit(void **state)
+/* Runs one such job in a store of its own. */
+static struct long_job long_job_alone(bool is_patient)
 {
     struct place place;
     struct store *store = store_with_rows(&place);
-    struct long_job job = {.job.is_patient = true};
+    struct long_job job = {.job.is_patient = is_patient};
     long_write(&job, store);
     gate_await(&job.done, 1);
     assert_int_equal(job.status, STATUS_OK);
-    assert_true(job.rests_in_run > 0);
-    assert_true(job.rests_in_commit > 0);
     store_close(store);
     place_remove(&place);
+    return job;
+}
+
+static void it_rests_in_statements_and_in_the_commit(void **state)
+{
+    struct long_job job = long_job_alone(true);
+    assert_true(job.rests_in_run > 0);
+    assert_true(job.rests_in_commit > 0);
 }
 
 static void it_does_not_when_somebody_waits_for_the_job(void **state)
 {
-    struct place place;
-    struct store *store = store_with_rows(&place);
-    struct long_job job = {.job.is_patient = false};
-    long_write(&job, store);
-    gate_await(&job.done, 1);
-    assert_int_equal(job.status, STATUS_OK);
+    struct long_job job = long_job_alone(false);
     assert_int_equal(job.rests_in_run, 0);
     assert_int_equal(job.rests_in_commit, 0);
-    store_close(store);
-    place_remove(&place);
 }
 
 static void it_does_not_when_somebody_waits_for_the_next_one(void **state)
